@@ -1,0 +1,132 @@
+/* src/sink/sink.h
+ *
+ * A destination. It loads epochs lane by lane, each in one transaction with the lane's
+ * mark, and remembers with the rows how far every lane and stream got. A driver is one const
+ * struct sink_ops; what drivers share is in contract.h. Callers use the functions here,
+ * never `ops` directly.
+ *
+ * Loading one epoch, by sink_load_epoch():
+ *
+ *   marks ─ at or below the mark? ─▶ already loaded, nothing changes (invariant 7)
+ *     └─▶ begin ─▶ per stream: ABANDON, BEGIN ─▶ shape ─▶ load segments ─▶ reject ─▶ JOIN
+ *           ─▶ mark and stream rows ─▶ commit
+ *   one stream fails ─▶ rollback, outcome names it ─▶ the caller loads again without it
+ *
+ * Thread: one per sink. Owner: sink_close() ends everything a sink gave out.
+ */
+#ifndef SINK_SINK_H
+#define SINK_SINK_H
+
+#include "base/arena.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "row/schema.h"
+#include "spool/manifest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum stream_state {
+    STREAM_NONE = 0,
+    STREAM_COPYING, /* a version is being copied; the live one, if any, stays */
+    STREAM_LIVE,
+    STREAM_FAILED,  /* its last copy failed at loading; the live one, if any, stays */
+};
+
+struct lane_mark {
+    struct str integration, lane;
+    uint64_t epoch; /* the last one wholly loaded */
+    struct str position;
+    int64_t sequence; /* the highest number reserved so far */
+    int64_t loaded_at;
+};
+
+struct stream_mark {
+    struct str integration, database, table, target, lane;
+    enum stream_state state;
+    uint64_t live_version;    /* 0: no live table */
+    uint64_t copy_version;    /* 0: no copy under way */
+    int64_t copy_sequence;    /* the number that the copy's rows carry */
+    struct str copy_progress; /* page_position text of the copy under way */
+    uint64_t joined_epoch;
+    int64_t first_read_at, last_read_at; /* of the live version: T1 and T2 */
+    uint64_t rows; /* of the live version at its join */
+    struct str schema_json; /* of the newest shape known of the copy or live version */
+};
+
+struct mark_list {
+    struct str destination_id;
+    struct lane_mark *lanes;
+    size_t lane_count;
+    struct stream_mark *streams;
+    size_t stream_count;
+};
+
+struct load_stream {
+    struct str database, table;
+    uint64_t applied;    /* rows that the destination now has of this epoch */
+    uint64_t superseded; /* a later row of the same key in the epoch won */
+    uint64_t rejected;   /* records written to _sdc_rejected, quarantined before or here */
+};
+
+struct load_outcome {
+    bool already_loaded;
+    struct load_stream *streams; /* as in the manifest's order */
+    size_t stream_count;
+    int failed_stream; /* index in the manifest when one stream alone is at fault, else -1 */
+    uint64_t bytes;    /* of segments read */
+    int64_t took_us;
+};
+
+struct sink;
+
+struct sink_ops {
+    const char *name; /* "duckdb" */
+
+    /* location is what follows "duckdb:"; options are "key=value" texts of the URL. Errors carry
+     * a hint: what is the matter with the file or the server and what to do. */
+    struct sink *(*open)(struct str location, const struct str *options, size_t option_count,
+                         struct cancel *c, struct error *err);
+    void (*close)(struct sink *s);
+
+    int (*marks)(struct sink *s, struct arena *a, struct str integration,
+                 struct mark_list *out, struct error *err);
+
+    /* One transaction. */
+    int (*begin)(struct sink *s, const struct manifest *m, struct error *err);
+    /* Make the table of the stream's version able to hold this shape; never narrows or drops. */
+    int (*shape)(struct sink *s, const struct manifest_stream *st,
+                 const struct table_schema *want, struct error *err);
+    /* Rows of one segment: container bytes. */
+    int (*load)(struct sink *s, const struct manifest_stream *st, struct str container,
+                struct load_stream *out, struct error *err);
+    int (*reject)(struct sink *s, const struct manifest_stream *st, struct str container,
+                  struct load_stream *out, struct error *err);
+    int (*join)(struct sink *s, const struct manifest_stream *st, struct error *err);
+    int (*abandon)(struct sink *s, const struct manifest_stream *st, struct error *err);
+    /* Marks of the lane and its streams, then commit. */
+    int (*commit)(struct sink *s, const struct manifest *m, const bool *excluded,
+                  struct error *err);
+    void (*rollback)(struct sink *s);
+};
+
+struct sink {
+    const struct sink_ops *ops;
+};
+
+/* By the scheme of a destination URL ("duckdb"); NULL when there is none. */
+const struct sink_ops *sink_find(struct str scheme);
+
+/* excluded[i] leaves stream i of the manifest out: it failed before. NULL: none. On -1 with
+ * out->failed_stream >= 0 that stream alone is at fault. Whatever fails, nothing is loaded. */
+int sink_load_epoch(struct sink *s, struct arena *a, const char *epoch_dir,
+                    const bool *excluded, struct load_outcome *out, struct error *err);
+
+/* Forget unfinished copies of these streams and their hidden tables, and optionally everything
+ * known of an integration (its tables too): `tailrace reset`. */
+struct reset_request {
+    struct str integration, target_schema;
+    struct str database, table; /* empty: all streams */
+};
+
+#endif

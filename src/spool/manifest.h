@@ -1,0 +1,104 @@
+/* src/spool/manifest.h
+ *
+ * What one epoch holds: lane, number, from and to, streams with their actions, shapes, counts
+ * and progress, and every file with size and XXH3. JSON on disk (`manifest.json`),
+ * written last before the capture, read first at loading. Format number 1; a higher one is refused.
+ *
+ * Owner: everything lives in the arena given. Thread: any, once made.
+ */
+#ifndef SPOOL_MANIFEST_H
+#define SPOOL_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "row/schema.h"
+
+#include <stdint.h>
+
+#define MANIFEST_FORMAT 1
+
+/* What happens to a stream's version at this epoch, besides its rows. */
+enum stream_action {
+    ACTION_NONE = 0,
+    ACTION_BEGIN = 1 << 0,   /* the version starts here: its table is made, empty */
+    ACTION_JOIN = 1 << 1,    /* after the rows: the version becomes the live table */
+    ACTION_ABANDON = 1 << 2, /* the unfinished version is dropped; the live table stays */
+};
+
+/* Rows of one stream in one epoch (invariant 11): read = encoded + filtered + quarantined;
+ * what the destination superseded it counts itself. */
+struct epoch_counts {
+    uint64_t read;
+    uint64_t encoded;
+    uint64_t filtered;
+    uint64_t quarantined;
+    uint64_t null_by_policy; /* values, not rows */
+    uint64_t source_bytes;
+};
+
+struct manifest_file {
+    struct str name;
+    uint64_t bytes;
+    uint64_t hash; /* XXH3, 64 bits, of the whole file */
+};
+
+enum segment_kind {
+    SEGMENT_ROWS = 0,
+    SEGMENT_REJECTS, /* records of quarantine.h */
+};
+
+struct manifest_segment {
+    enum segment_kind kind;
+    uint32_t stream; /* index into streams */
+    uint32_t shape;  /* schema version; 0 for rejects */
+    uint32_t file;   /* index into files */
+    uint64_t offset; /* of the container file in it (bundles) */
+    uint64_t bytes;
+    uint64_t rows;
+};
+
+struct manifest_shape {
+    uint32_t stream;
+    uint32_t version;
+    struct str schema_json; /* avro/schema.h, AVRO_CHANGE */
+};
+
+struct manifest_stream {
+    struct str database; /* at the source */
+    struct str table;
+    struct str target;   /* the table's name at the destination */
+    uint64_t version;    /* of the copy: _sdc_table_version */
+    int64_t sequence;    /* _sdc_sequence of a copy's rows; 0 where each row has its own */
+    unsigned actions;    /* enum stream_action, or-ed */
+    bool keyless;        /* gets __sdc_primary_key */
+    struct str progress; /* page_position text after this epoch; empty when it has none */
+    struct epoch_counts counts;
+    int64_t first_read_at, last_read_at; /* T1 and T2 of the rows so far; 0 without rows */
+};
+
+struct manifest {
+    struct str destination_id;
+    struct str integration;   /* name */
+    struct str target_schema; /* schema at the destination */
+    struct str lane;
+    uint64_t number; /* from 1, no gaps within a lane */
+    struct str from, to;    /* the lane's position before and after, opaque here */
+    int64_t sequence_base;  /* numbers reserved by this epoch start here */
+    int64_t captured_at;    /* _sdc_received_at of its rows */
+    struct manifest_stream *streams;
+    size_t stream_count;
+    struct manifest_shape *shapes; /* every shape that a segment or BEGIN or JOIN needs */
+    size_t shape_count;
+    struct manifest_segment *segments; /* in loading order */
+    size_t segment_count;
+    struct manifest_file *files;
+    size_t file_count;
+};
+
+void manifest_write(const struct manifest *m, struct buf *out);
+
+/* Errors: ERR_PROTOCOL (damaged, or a newer format: the text says which). */
+int manifest_read(struct arena *a, struct str json, struct manifest *out, struct error *err);
+
+#endif
