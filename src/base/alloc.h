@@ -2,7 +2,8 @@
  *
  * Memory whose size we choose ourselves: these abort with a message when there is none,
  * since no caller could do better. A size that the wire, a file or a user chooses goes
- * through a ceiling first (base/buf.h, base/arena.h) and never reaches this file unchecked.
+ * through a ceiling first (base/buf.h, base/arena.h) and never reaches this file
+ * unchecked.
  *
  * Thread: any.
  */

@@ -18,7 +18,7 @@
 struct arena;
 
 struct arena *arena_new(size_t limit_bytes);
-void arena_free(struct arena *a); /* NULL is fine */
+void arena_free(struct arena *a);     /* NULL is fine */
 void arena_free_at(struct arena **a); /* for CLEANUP */
 
 /* Zeroed, aligned for any type; NULL past the ceiling. */

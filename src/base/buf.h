@@ -1,8 +1,8 @@
 /* src/base/buf.h
  *
- * Growable bytes with a ceiling. Whoever holds the struct owns the memory; buf_done() ends
- * it and accepts a zeroed struct. The content is always followed by a NUL that is not
- * counted, so that buf_text() can be handed to the C library.
+ * Growable bytes with a ceiling. Whoever holds the struct owns the memory; buf_done()
+ * ends it and accepts a zeroed struct. The content is always followed by a NUL that is
+ * not counted, so that buf_text() can be handed to the C library.
  *
  * Appending past the ceiling fails *sticky*: nothing is written from then on, `failed` is
  * set, and the caller tests it once at the end (buf_check makes the error).
@@ -35,8 +35,8 @@ void buf_clear(struct buf *b);
 /* Cut back to an earlier length, forgetting a failure after it. */
 void buf_truncate(struct buf *b, size_t len);
 
-/* Room for n more bytes: a pointer to write them to, or NULL past the ceiling. The bytes count
- * only after buf_advance(). */
+/* Room for n more bytes: a pointer to write them to, or NULL past the ceiling. The bytes
+ * count only after buf_advance(). */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_advance(struct buf *b, size_t n);
 
@@ -44,7 +44,8 @@ void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_add_str(struct buf *b, struct str s);
 void buf_add_text(struct buf *b, const char *text);
 void buf_add_char(struct buf *b, char c);
-void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Lower-case hexadecimal of the bytes. */
 void buf_add_hex(struct buf *b, const void *bytes, size_t n);

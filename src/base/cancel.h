@@ -1,8 +1,8 @@
 /* src/base/cancel.h
  *
- * A one-way stop flag with a descriptor to poll. Two strengths: *graceful* asks the readers
- * to end and lets what was captured go on; *hard* asks everybody to end now. A hard request
- * after a graceful one strengthens it.
+ * A one-way stop flag with a descriptor to poll. Two strengths: *graceful* asks the
+ * readers to end and lets what was captured go on; *hard* asks everybody to end now. A
+ * hard request after a graceful one strengthens it.
  *
  * Thread: any; cancel_request() may be called from a signal handler.
  */

@@ -20,15 +20,16 @@ int64_t clock_mono_us(void);
 /* For tests: a function that replaces the wall clock; NULL restores it. */
 void clock_set_wall(int64_t (*now_us)(void));
 
-/* Wait; false when the cancel object was requested before the time was over. c may be NULL. */
+/* Wait; false when the cancel object was requested before the time was over. c may be
+ * NULL. */
 bool clock_wait_us(struct cancel *c, int64_t us);
 
 /* Wait until fd is ready for `events` of poll(2). 1 ready, 0 timed out, -1 cancelled.
  * timeout_us < 0 waits without limit. */
 int clock_poll(int fd, short events, struct cancel *c, int64_t timeout_us);
 
-/* Capped exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS
- * Architecture Blog, 2015): a random wait in [0, min(cap, first * 2^tries)]. */
+/* Capped exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter",
+ * AWS Architecture Blog, 2015): a random wait in [0, min(cap, first * 2^tries)]. */
 struct backoff {
     int64_t first_us;
     int64_t cap_us;

@@ -62,6 +62,10 @@ int error_set_at(struct error *err, enum error_code code, const char *file, int 
 int error_wrap(struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), nonnull(1)));
 
+/* What to do about it, by a table from code to action. */
 enum error_action error_action(const struct error *err);
+
+/* "network": the word that logs, reports and --json use. Static. */
+const char *error_code_name(enum error_code code);
 
 #endif

@@ -1,9 +1,9 @@
 /* src/base/fault.h
  *
- * Named failure points. In builds for tests (-Dfault_points=true) the environment variable
- * TAILRACE_FAULT names one, "spool.renamed", "spool.renamed:3" (the third passing), or
- * "spool.write=ENOSPC" (fail with that errno instead of dying); the process then kills
- * itself with SIGKILL exactly there. Elsewhere the macros are empty.
+ * Named failure points. In builds for tests (-Dfault_points=true) the environment
+ * variable TAILRACE_FAULT names one, "spool.renamed", "spool.renamed:3" (the third
+ * passing), or "spool.write=ENOSPC" (fail with that errno instead of dying); the process
+ * then kills itself with SIGKILL exactly there. Elsewhere the macros are empty.
  *
  * Every step that makes something durable has one. tools/list-faults prints them all, and
  * the crash suite visits each.

@@ -1,7 +1,8 @@
 /* src/base/json.h
  *
- * The JSON of the data path: is this text one well-formed value (RFC 8259), without building
- * anything. Control data (manifests, --json, schemas) goes through jansson instead.
+ * The JSON of the data path: is this text one well-formed value (RFC 8259), without
+ * building anything. Control data (manifests, --json, schemas) goes through jansson
+ * instead.
  *
  * Thread: any.
  */

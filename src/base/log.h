@@ -36,12 +36,14 @@ struct log_field {
     double d;
 };
 
-#define F_STR(n, s) ((struct log_field){ .name = (n), .kind = LOG_FIELD_STR, .text = (s) })
+#define F_STR(n, s) \
+    ((struct log_field){ .name = (n), .kind = LOG_FIELD_STR, .text = (s) })
 #define F_TEXT(n, s) \
     ((struct log_field){ .name = (n), .kind = LOG_FIELD_STR, .text = str_of(s) })
 #define F_INT(n, v) ((struct log_field){ .name = (n), .kind = LOG_FIELD_INT, .i = (v) })
 #define F_UINT(n, v) ((struct log_field){ .name = (n), .kind = LOG_FIELD_UINT, .u = (v) })
-#define F_DOUBLE(n, v) ((struct log_field){ .name = (n), .kind = LOG_FIELD_DOUBLE, .d = (v) })
+#define F_DOUBLE(n, v) \
+    ((struct log_field){ .name = (n), .kind = LOG_FIELD_DOUBLE, .d = (v) })
 
 enum log_format { LOG_TEXT, LOG_JSON };
 
@@ -63,14 +65,16 @@ void log_open(enum log_format format, enum log_level least);
 void log_add(log_sink_fn *sink, void *ctx, enum log_level least);
 void log_remove(log_sink_fn *sink, void *ctx);
 
-/* Standard error belongs to a live progress display: before each line `clear` is called. */
+/* Standard error belongs to a live progress display: before each line `clear` is called.
+ */
 void log_set_clear(void (*clear)(void *ctx), void *ctx);
 
 void log_event_at(enum log_level level, const char *text, const struct log_field *fields,
                   size_t count);
-#define log_event(level, text, ...)                                                        \
-    log_event_at((level), (text), (const struct log_field[]){ __VA_ARGS__ },               \
-                 sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
+#define log_event(level, text, ...)                                          \
+    log_event_at((level), (text), (const struct log_field[]){ __VA_ARGS__ }, \
+                 sizeof((const struct log_field[]){ __VA_ARGS__ }) /         \
+                     sizeof(struct log_field))
 
 /* The one line at the top of a failed job: text, code, hint. */
 void log_error(enum log_level level, const char *text, const struct error *err);

@@ -1,7 +1,7 @@
 /* src/base/map.h
  *
- * A hash map from byte strings to pointers. Keys are copied; values are borrowed. Iteration is in
- * insertion order. Removal is not offered: nothing here needs it.
+ * A hash map from byte strings to pointers. Keys are copied; values are borrowed.
+ * Iteration is in insertion order. Removal is not offered: nothing here needs it.
  *
  * Thread: one at a time.
  */

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct queue;
 
@@ -22,6 +23,10 @@ bool queue_push(struct queue *q, void *item, size_t weight);
 
 /* Waits while empty. The item is yours. NULL: closed and drained. */
 void *queue_pop(struct queue *q);
+
+/* The same with a deadline. NULL with *closed false: the time was over. NULL with *closed
+ * true: closed and drained. */
+void *queue_pop_for(struct queue *q, int64_t timeout_us, bool *closed);
 
 void queue_close(struct queue *q); /* the writer's end: no more pushes, pops drain */
 void queue_abort(struct queue *q); /* the reader's end: close and drop what is left */

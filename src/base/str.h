@@ -40,8 +40,8 @@ bool str_ieq(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 
-/* The part before the first `sep`, leaving the rest after it in *rest. Without `sep` it is
- * all of s, and *rest is empty with a NULL ptr. */
+/* The part before the first `sep`, leaving the rest after it in *rest. Without `sep` it
+ * is all of s, and *rest is empty with a NULL ptr. */
 struct str str_cut(struct str s, char sep, struct str *rest);
 
 /* Without ASCII blanks at both ends. */
@@ -51,8 +51,8 @@ struct str str_trim(struct str s);
 bool str_to_u64(struct str s, uint64_t *out);
 bool str_to_i64(struct str s, int64_t *out);
 
-/* Shell-like pattern over bytes: '*' any run, '?' one UTF-8 character. ASCII case is folded when
- * `fold`. */
+/* Shell-like pattern over bytes: '*' any run, '?' one UTF-8 character. ASCII case is
+ * folded when `fold`. */
 bool str_glob(struct str pattern, struct str text, bool fold);
 
 /* Well-formed UTF-8 by Unicode 15 table 3-7: no surrogates, no overlong forms. */
