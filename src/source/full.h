@@ -1,0 +1,89 @@
+/* src/source/full.h
+ *
+ * One table by pages in key order, through the binary protocol, unbuffered. A table is read as
+ * one or more key ranges, each by its own reader on its own connection; any row is a
+ * place to resume, since its key is. Tables without a usable key order, and all tables with
+ * `one_view`, are read by one statement in one view with an age limit, and cannot resume.
+ *
+ *   SELECT key columns, other columns FROM t FORCE INDEX (key)
+ *    WHERE key > after [AND key <= upto] ORDER BY key LIMIT n
+ *
+ * The server orders keys and evaluates bounds in the column's collation (decision 7); bounds are
+ * sent as stored bytes.
+ *
+ * Thread: a reader belongs to the thread that runs it; a full_table is read-only and shared.
+ */
+#ifndef SOURCE_FULL_H
+#define SOURCE_FULL_H
+
+#include "base/arena.h"
+#include "mysql/session.h"
+#include "row/catalog.h"
+#include "row/position.h"
+#include "row/value.h"
+#include "source/governor.h"
+
+enum full_method {
+    FULL_PAGES = 0, /* keyset pages, resumable, several ranges */
+    FULL_ONE_VIEW,  /* one statement, one view */
+};
+
+struct full_options {
+    uint64_t page_bytes;     /* option page_bytes: about how much one page returns */
+    int64_t page_time_us;    /* option page_time: about how long one page may take */
+    size_t row_limit;        /* option row_limit */
+    int64_t view_age_us;     /* option view_age_limit: a view is given up when older */
+    bool replace_bad_text;   /* option bad_text: replace instead of reject */
+};
+
+/* How this table can be read, and why when it is not FULL_PAGES (a sentence in *why). */
+enum full_method full_method_of(const struct catalog_table *t, bool one_view, struct str *why);
+
+/* Split a table into about `parts` ranges in key order; the server finds the bounds. One
+ * range for FULL_ONE_VIEW and small tables. Ranges live in the arena. */
+int full_split(struct session *s, struct arena *a, const struct table_schema *shape,
+               const struct catalog_table *t, unsigned parts, struct page_range **out,
+               size_t *out_count, struct error *err);
+
+/* The later half of a single-integer-key range that is still long is cut off for an idle reader:
+ * the range keeps what is before the cut. False when it cannot be halved. */
+bool full_halve(const struct table_schema *shape, struct str after, struct str upto,
+                struct arena *a, struct str *middle);
+
+struct full_reader;
+
+/* shape: the projected shape (schema_project). range: resumes behind range->after. The pace is
+ * the table's, shared by its readers under the governor. */
+struct full_reader *full_reader_open(struct session *s, const struct table_schema *shape,
+                                     enum full_method method, const struct page_range *range,
+                                     const struct full_options *o, struct governor *g,
+                                     struct error *err);
+void full_reader_close(struct full_reader *r);
+
+enum full_next {
+    FULL_ERROR = -1,
+    FULL_ROW,     /* *cells has the row; valid until the next call */
+    FULL_TOO_BIG, /* the row passes row_limit: cells hold its key, the rest is ABSENT */
+    FULL_PAGE,    /* a page ended (no row): a good moment for bookkeeping */
+    FULL_END,     /* the range is done */
+};
+
+/* Errors: ERR_SCHEMA when the table's shape is not the one expected or the table is gone,
+ * ERR_NETWORK when the connection was lost (open a new reader from the last key),
+ * ERR_LIMIT for view_age_limit, ERR_CANCELLED. */
+enum full_next full_reader_next(struct full_reader *r, const struct value **cells,
+                                struct error *err);
+
+/* Append the key tuple of the last FULL_ROW or FULL_TOO_BIG: stored bytes. */
+void full_reader_key(const struct full_reader *r, struct buf *tuple);
+
+/* Bytes on the wire of the last row (FULL_TOO_BIG: its whole size). */
+uint64_t full_reader_row_bytes(const struct full_reader *r);
+
+/* Cells whose bytes were no characters and were replaced, so far. */
+uint64_t full_reader_replaced(const struct full_reader *r);
+
+/* Move the end of the range nearer (another reader took the rest); applies from the next page. */
+void full_reader_set_upto(struct full_reader *r, struct str upto);
+
+#endif
