@@ -30,30 +30,33 @@ enum column_generated {
 };
 
 struct column {
-    struct str name;        /* as the source spells it, UTF-8 */
-    struct str avro_name;   /* [A-Za-z_][A-Za-z0-9_]*, unique in the table */
-    struct str source_type; /* "decimal(12,3) unsigned", for people */
-    struct str charset;     /* "latin1"; empty for what is not text */
-    struct str collation;   /* "latin1_swedish_ci"; empty likewise */
-    struct str why;         /* TYPE_UNSUPPORTED: why, a sentence */
-    struct str default_text; /* as the catalog says; ptr NULL when there is none */
+    struct str name;          /* as the source spells it, UTF-8 */
+    struct str avro_name;     /* [A-Za-z_][A-Za-z0-9_]*, unique in the table */
+    struct str source_type;   /* "decimal(12,3) unsigned", for people */
+    struct str charset;       /* "latin1"; empty for what is not text */
+    struct str collation;     /* "latin1_swedish_ci"; empty likewise */
+    struct str why;           /* TYPE_UNSUPPORTED: why, a sentence */
+    struct str default_text;  /* as the catalog says; ptr NULL when there is none */
     const struct str *labels; /* ENUM and SET: members in order, UTF-8 */
     enum logical_type type;
-    uint64_t length; /* characters of text, bytes of binary, bits of BIT, floats of VECTOR */
+    uint64_t
+        length; /* characters of text, bytes of binary, bits of BIT, floats of VECTOR */
     uint16_t label_count;
     uint16_t precision;   /* TYPE_DECIMAL: digits in all */
     uint16_t scale;       /* TYPE_DECIMAL: digits after the point */
     uint16_t key_ordinal; /* 1-based place in the key, or 0 */
-    uint16_t companion;   /* 1 + index of the date column whose bad values this TEXT column
-                             keeps (date policy `text`), or 0 */
-    uint8_t fraction;     /* of seconds, 0 to 6 */
-    uint8_t bytes;        /* TYPE_INT: 1, 2, 3 or 4 */
-    uint8_t visibility;   /* enum column_visibility */
-    uint8_t generated;    /* enum column_generated */
+    uint16_t companion; /* 1 + index of the date column whose bad values this TEXT column
+                           keeps (date policy `text`), or 0 */
+    uint8_t fraction;   /* of seconds, 0 to 6 */
+    uint8_t bytes;      /* TYPE_INT: 1, 2, 3 or 4 */
+    uint8_t visibility; /* enum column_visibility */
+    uint8_t generated;  /* enum column_generated */
     bool is_unsigned;
     bool nullable;
     bool selected;
-    bool json_check; /* TYPE_JSON of MariaDB: text with a json_valid check */
+    bool json_check;   /* TYPE_JSON of MariaDB: text with a json_valid check */
+    bool fixed_length; /* TYPE_VECTOR of MariaDB: every value has `length` floats; MySQL's
+                          may be shorter */
 };
 
 enum table_kind { TABLE_BASE = 0, TABLE_VIEW, TABLE_SEQUENCE };
@@ -61,9 +64,9 @@ enum table_kind { TABLE_BASE = 0, TABLE_VIEW, TABLE_SEQUENCE };
 struct table_schema {
     struct str database;
     struct str name;
-    uint32_t version;      /* of the shape, from 1; segments and destination follow it */
+    uint32_t version; /* of the shape, from 1; segments and destination follow it */
     uint16_t column_count;
-    uint16_t key_count;    /* columns with key_ordinal; 0 for a keyless table */
+    uint16_t key_count; /* columns with key_ordinal; 0 for a keyless table */
     const struct column *columns;
 };
 
@@ -76,22 +79,25 @@ const struct column *schema_key_column(const struct table_schema *s, unsigned or
 /* A deep copy into another arena. */
 struct table_schema *schema_copy(struct arena *a, const struct table_schema *s);
 
-/* Only the selected columns (and their companions), key columns first in key order, then in
- * source order: the shape that is read and written. A shape with no column is an error. */
+/* Only the selected columns (and their companions), key columns first in key order, then
+ * in source order: the shape that is read and written. A key of which a column was left
+ * out is no key. NULL when no column is left. */
 struct table_schema *schema_project(struct arena *a, const struct table_schema *s);
 
 /* A copy in which the boolean column `index` is TYPE_INT of one byte, version + 1. */
 struct table_schema *schema_promote_bool(struct arena *a, const struct table_schema *s,
                                          unsigned index);
 
-/* The same columns, types, nullability, charsets, labels and key, whatever the versions. */
+/* The same columns, types, nullability, charsets, labels and key, whatever the versions.
+ */
 bool schema_same_shape(const struct table_schema *a, const struct table_schema *b);
 
 /* XXH3 of all that schema_same_shape() looks at. */
 uint64_t schema_hash(const struct table_schema *s);
 
-/* A value of `have` fits a column of `want` without loss (equal types included). Used to decide
- * whether a destination's column can be widened in place. */
+/* A value of `have` fits a column of `want` without loss (equal types included). Used to
+ * decide whether a destination's column can be widened in place. Nullability does not
+ * count: every column of a destination is nullable. */
 bool column_widens(const struct column *have, const struct column *want);
 
 #endif
