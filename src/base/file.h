@@ -25,7 +25,8 @@ int file_sync_dir(const char *path, struct error *err);
 int file_write_all(int fd, const void *bytes, size_t n, const char *path,
                    struct error *err);
 
-/* Replace path by content as one step that a crash cannot halve. */
+/* Replace path by content as one step that a crash cannot halve. Goes through path.tmp,
+ * so one writer at a time. */
 int file_replace(const char *path, struct str content, mode_t mode, struct error *err);
 
 /* Append the whole file to out; ERR_LIMIT past out's ceiling. */

@@ -84,7 +84,7 @@ void log_error(enum log_level level, const char *text, const struct error *err);
 void log_scope_begin(const char *name, struct str value);
 void log_scope_end(void);
 
-/* Write an event as a line, for sinks that keep files. */
+/* Append an event as one line with its newline, for sinks that keep files. */
 void log_format_event(struct buf *out, enum log_format format, const struct log_event *e);
 
 #endif
