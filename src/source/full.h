@@ -52,10 +52,17 @@ bool full_halve(const struct table_schema *shape, struct str after, struct str u
 
 struct full_reader;
 
-/* shape: the projected shape (schema_project). range: resumes behind range->after. The pace is
- * the table's, shared by its readers under the governor. */
-struct full_reader *full_reader_open(struct session *s, const struct table_schema *shape,
-                                     enum full_method method, const struct page_range *range,
+/* What all readers of one table share. Borrowed for the reader's life. */
+struct full_table {
+    const struct table_schema *shape;  /* projected (schema_project): what is selected */
+    const struct catalog_table *found; /* for the key's index name and sizes */
+    enum full_method method;
+    struct page_pace *pace; /* the table's, under the governor's lock */
+};
+
+/* range: reading begins behind range->after. */
+struct full_reader *full_reader_open(struct session *s, const struct full_table *t,
+                                     const struct page_range *range,
                                      const struct full_options *o, struct governor *g,
                                      struct error *err);
 void full_reader_close(struct full_reader *r);
