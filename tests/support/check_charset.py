@@ -105,7 +105,7 @@ def check_server(gen, program, server, tap):
         if charset == "binary":
             continue
         theirs = gen.mapped(server, charset)
-        tap.report(f"{server}: {charset}, every code",
+        tap.report(f"{server}: {charset}, every code ({len(theirs)} with a character)",
                    table_faults(theirs, our_table(gen, program, family, charset)))
         tap.report(f"{server}: {charset}, codes in a row",
                    string_faults(gen, program, server, family, charset, sorted(theirs)))
