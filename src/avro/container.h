@@ -1,9 +1,9 @@
 /* src/avro/container.h
  *
- * Avro object container files (Avro 1.11 specification, "Object Container Files"): header with
- * schema and codec, blocks of compressed rows, sync markers. Written to a descriptor, read from
- * a mapped or read-in file. Several container files may stand end to end in one bundle; each is
- * read from its own offset.
+ * Avro object container files (Avro 1.11 specification, "Object Container Files"): header
+ * with schema and codec, blocks of compressed rows, sync markers. Written to a
+ * descriptor, read from a mapped or read-in file. Several container files may stand end
+ * to end in one bundle; each is read from its own offset.
  *
  *   header  'O' 'b' 'j' 1 · map{avro.schema, avro.codec, ...} · sync[16]
  *   block   long rows · long bytes · data · sync[16]
@@ -31,8 +31,10 @@ struct container_writer;
 /* Bytes go to out through the function, which returns 0 or fills err. */
 typedef int container_write_fn(void *ctx, const void *bytes, size_t n, struct error *err);
 
-/* sync is the file's marker: the caller derives it, so that the same epoch is the same bytes. */
-struct container_writer *container_writer_new(enum avro_codec codec, struct str schema_json,
+/* sync is the file's marker: the caller derives it, so that the same epoch is the same
+ * bytes. */
+struct container_writer *container_writer_new(enum avro_codec codec,
+                                              struct str schema_json,
                                               const uint8_t sync[16],
                                               container_write_fn *write, void *ctx,
                                               struct error *err);
@@ -50,8 +52,8 @@ struct container_reader *container_reader_new(struct str file, size_t limit,
 struct str container_schema(const struct container_reader *r);
 
 /* 1 a block, 0 the end, -1 an error. rows is borrowed until the next call. */
-int container_next_block(struct container_reader *r, struct str *rows, uint64_t *row_count,
-                         struct error *err);
+int container_next_block(struct container_reader *r, struct str *rows,
+                         uint64_t *row_count, struct error *err);
 void container_reader_free(struct container_reader *r);
 
 #endif

@@ -1,12 +1,13 @@
 /* src/avro/encode.h
  *
- * Cells to Avro bytes in one pass, validated on the way. A plan is compiled once per shape;
- * a block collects encoded rows of one stream at one shape and is what moves
+ * Cells to Avro bytes in one pass, validated on the way. A plan is compiled once per
+ * shape; a block collects encoded rows of one stream at one shape and is what moves
  * between threads. Nothing here allocates per row once the block's buffer has grown.
  *
  * Validated while encoding: NOT NULL of the source (before any policy), integer ranges,
  * decimal precision and scale, UTF-8, ENUM and SET membership (index 0 of an ENUM is
- * the empty text and legal), JSON well-formedness, dates by policy, FLOAT and DOUBLE finite.
+ * the empty text and legal), JSON well-formedness, dates by policy, FLOAT and DOUBLE
+ * finite.
  *
  * Thread: a plan is read-only after encode_plan_new() and may serve many threads; a block
  * belongs to one thread at a time, pushing it gives it away.
@@ -45,17 +46,19 @@ void encode_plan_free(struct encode_plan *p);
 
 /* Bytes that one block's rows may take: option row_limit. */
 struct block {
-    struct buf bytes;    /* owned: rows, Avro binary, end to end */
-    uint32_t stream;     /* the job's number of the stream */
-    uint32_t shape;      /* schema version */
+    struct buf bytes; /* owned: rows, Avro binary, end to end */
+    size_t row_limit; /* bytes that one row may take */
+    uint32_t stream;  /* the job's number of the stream */
+    uint32_t shape;   /* schema version */
     uint64_t rows;
     uint64_t source_rows; /* read from the source for this block: rows + rejected */
     uint64_t source_bytes;
-    uint32_t range;      /* which range of the table the rows came from */
-    bool range_done;     /* the range ended with this block */
-    struct buf after;    /* owned: key tuple after the last row; empty when rows == 0 */
-    int64_t read_at;     /* wall time of the newest row */
-    uint64_t *null_by_policy; /* owned: per column, values that a policy made NULL; or NULL */
+    uint32_t range;   /* which range of the table the rows came from */
+    bool range_done;  /* the range ended with this block */
+    struct buf after; /* owned: key tuple after the last row; empty when rows == 0 */
+    int64_t read_at;  /* wall time of the newest row */
+    uint64_t
+        *null_by_policy; /* owned: per column, values that a policy made NULL; or NULL */
     uint16_t column_count;
 };
 
@@ -86,8 +89,9 @@ enum encode_result encode_row(const struct encode_plan *p, struct block *b,
                               const struct row_meta *meta, const struct value *cells,
                               struct encode_fault *fault);
 
-/* The row as a JSON object for _sdc_rejected: names to values, binary as hex, texts that are no
- * UTF-8 as {"hex": ...}, cut at limit bytes with "..." inside the longest values. */
+/* The row as a JSON object for _sdc_rejected: names to values, binary as hex, texts that
+ * are no UTF-8 as {"hex": ...}, cut at limit bytes with "..." inside the longest values.
+ */
 void encode_reject_record(const struct table_schema *s, const struct value *cells,
                           size_t limit, struct buf *out);
 

@@ -6,9 +6,9 @@
  *   _absent ["null","bytes"]  _before ["null", record of the columns]
  *   then the columns, all nullable: ["null", T]
  *
- * Attributes that Avro has no word for stand as properties of the field ("tailrace": {...}),
- * so that the shape can be read back whole: source name and type, nullability, key
- * place, width, labels, collation.
+ * Attributes that Avro has no word for stand as properties of the field ("tailrace":
+ * {...}), so that the shape can be read back whole: source name and type, nullability,
+ * key place, width, labels, collation.
  *
  * Thread: any.
  */
@@ -28,8 +28,10 @@ enum avro_record {
     AVRO_ROW,    /* the columns alone: what `tailrace schema` shows first */
 };
 
-/* s is a projected shape (schema_project). Canonical: the same shape gives the same text. */
-void avro_schema_write(const struct table_schema *s, enum avro_record record, struct buf *out);
+/* s is a projected shape (schema_project). Canonical: the same shape gives the same text.
+ */
+void avro_schema_write(const struct table_schema *s, enum avro_record record,
+                       struct buf *out);
 
 /* Back from the text of a segment's header. Errors: ERR_SCHEMA naming the field. */
 int avro_schema_read(struct arena *a, struct str json, struct table_schema *out,
