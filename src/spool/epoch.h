@@ -1,14 +1,16 @@
 /* src/spool/epoch.h
  *
- * One epoch on disk: a directory written as NNNNNNNNNN.open/ and captured by its rename to
- * NNNNNNNNNN.epoch/. Invariant 1: every file in it is fsynced before, the parent after.
+ * One epoch on disk: a directory written as NNNNNNNNNN.open/ and captured by its rename
+ * to NNNNNNNNNN.epoch/. Invariant 1: every file in it is fsynced before, the parent
+ * after.
  *
  *   epoch_begin ──▶ epoch_add_block / epoch_add_reject / epoch_set_* ──▶ epoch_seal
- *                                                        └──▶ epoch_abort (leaves nothing)
+ *                                                        └──▶ epoch_abort (leaves
+ * nothing)
  *
- * Invariant 4: a segment holds one stream at one schema version. A segment that stays below
- * bundle_bytes when the epoch is sealed goes into the bundle, end to end with the others;
- * larger ones have a file each.
+ * Invariant 4: a segment holds one stream at one schema version. A segment that stays
+ * below bundle_bytes when the epoch is sealed goes into the bundle, end to end with the
+ * others; larger ones have a file each.
  *
  * Fault points: spool.segment_synced, spool.manifest_synced, spool.before_rename,
  * spool.renamed, spool.captured; errno fault spool.write.
@@ -45,10 +47,11 @@ struct epoch_writer *epoch_begin(const char *dir, uint64_t number,
 int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s);
 
 /* Have the shape in this epoch, whether rows follow or not. Known ones cost nothing. */
-void epoch_shape(struct epoch_writer *w, int stream, uint32_t version, struct str schema_json);
+void epoch_shape(struct epoch_writer *w, int stream, uint32_t version,
+                 struct str schema_json);
 
-/* Add the block's rows. The block stays the caller's. Its shape was announced. Counts of the
- * stream grow by the block's rows. */
+/* Add the block's rows. The block stays the caller's. Its shape was announced. Counts of
+ * the stream grow by the block's rows. */
 int epoch_add_block(struct epoch_writer *w, int stream, const struct block *b,
                     struct error *err);
 
@@ -66,9 +69,10 @@ uint64_t epoch_bytes(const struct epoch_writer *w);
 uint64_t epoch_rows(const struct epoch_writer *w);
 bool epoch_is_empty(const struct epoch_writer *w); /* no rows, rejects or actions */
 
-/* Capture. On success the writer is freed; on failure it still is the caller's, to abort. */
-int epoch_seal(struct epoch_writer *w, struct str from, struct str to, int64_t sequence_base,
-               struct error *err);
+/* Capture. On success the writer is freed; on failure it still is the caller's, to abort.
+ */
+int epoch_seal(struct epoch_writer *w, struct str from, struct str to,
+               int64_t sequence_base, struct error *err);
 void epoch_abort(struct epoch_writer *w); /* NULL is fine */
 
 /* Read a captured epoch: manifest into the arena, every file's size and hash compared.

@@ -1,8 +1,9 @@
 /* src/spool/manifest.h
  *
- * What one epoch holds: lane, number, from and to, streams with their actions, shapes, counts
- * and progress, and every file with size and XXH3. JSON on disk (`manifest.json`),
- * written last before the capture, read first at loading. Format number 1; a higher one is refused.
+ * What one epoch holds: lane, number, from and to, streams with their actions, shapes,
+ * counts and progress, and every file with size and XXH3. JSON on disk (`manifest.json`),
+ * written last before the capture, read first at loading. Format number 1; a higher one
+ * is refused.
  *
  * Owner: everything lives in the arena given. Thread: any, once made.
  */
@@ -18,6 +19,11 @@
 
 #define MANIFEST_FORMAT 1
 
+/* The file that every epoch's directory has, and the longest one that is read or written.
+ */
+#define MANIFEST_FILE "manifest.json"
+#define MANIFEST_LIMIT_BYTES ((size_t)64 << 20)
+
 /* What happens to a stream's version at this epoch, besides its rows. */
 enum stream_action {
     ACTION_NONE = 0,
@@ -26,8 +32,8 @@ enum stream_action {
     ACTION_ABANDON = 1 << 2, /* the unfinished version is dropped; the live table stays */
 };
 
-/* Rows of one stream in one epoch (invariant 11): read = encoded + filtered + quarantined;
- * what the destination superseded it counts itself. */
+/* Rows of one stream in one epoch (invariant 11): read = encoded + filtered +
+ * quarantined; what the destination superseded it counts itself. */
 struct epoch_counts {
     uint64_t read;
     uint64_t encoded;
@@ -67,14 +73,15 @@ struct manifest_shape {
 struct manifest_stream {
     struct str database; /* at the source */
     struct str table;
-    struct str target;   /* the table's name at the destination */
-    uint64_t version;    /* of the copy: _sdc_table_version */
-    int64_t sequence;    /* _sdc_sequence of a copy's rows; 0 where each row has its own */
-    unsigned actions;    /* enum stream_action, or-ed */
-    bool keyless;        /* gets __sdc_primary_key */
+    struct str target; /* the table's name at the destination */
+    uint64_t version;  /* of the copy: _sdc_table_version */
+    int64_t sequence;  /* _sdc_sequence of a copy's rows; 0 where each row has its own */
+    unsigned actions;  /* enum stream_action, or-ed */
+    bool keyless;      /* gets __sdc_primary_key */
     struct str progress; /* page_position text after this epoch; empty when it has none */
     struct epoch_counts counts;
-    int64_t first_read_at, last_read_at; /* T1 and T2 of the rows so far; 0 without rows */
+    int64_t first_read_at,
+        last_read_at; /* T1 and T2 of the rows so far; 0 without rows */
 };
 
 struct manifest {
@@ -82,10 +89,10 @@ struct manifest {
     struct str integration;   /* name */
     struct str target_schema; /* schema at the destination */
     struct str lane;
-    uint64_t number; /* from 1, no gaps within a lane */
-    struct str from, to;    /* the lane's position before and after, opaque here */
-    int64_t sequence_base;  /* numbers reserved by this epoch start here */
-    int64_t captured_at;    /* _sdc_received_at of its rows */
+    uint64_t number;       /* from 1, no gaps within a lane */
+    struct str from, to;   /* the lane's position before and after, opaque here */
+    int64_t sequence_base; /* numbers reserved by this epoch start here */
+    int64_t captured_at;   /* _sdc_received_at of its rows */
     struct manifest_stream *streams;
     size_t stream_count;
     struct manifest_shape *shapes; /* every shape that a segment or BEGIN or JOIN needs */
@@ -96,9 +103,14 @@ struct manifest {
     size_t file_count;
 };
 
+/* The text ends with the XXH3 of all before, so that a changed byte anywhere is found.
+ * The caller looks at out->failed. */
 void manifest_write(const struct manifest *m, struct buf *out);
 
-/* Errors: ERR_PROTOCOL (damaged, or a newer format: the text says which). */
-int manifest_read(struct arena *a, struct str json, struct manifest *out, struct error *err);
+/* Checked besides the text itself: indices, places in files, and that the counts agree
+ * with each other and with the segments (invariant 11). Errors: ERR_PROTOCOL (damaged, or
+ * a newer format: the text says which), ERR_LIMIT (the arena's ceiling). */
+int manifest_read(struct arena *a, struct str json, struct manifest *out,
+                  struct error *err);
 
 #endif

@@ -1,8 +1,9 @@
 /* src/spool/quarantine.h
  *
  * Rows that could not be represented, with reason and raw record, as records of a reject
- * segment: {table, column, reason, record, sequence, at}. Bounded: past `quarantine_limit`
- * records of one stream in one job the stream fails instead of filling the disk.
+ * segment: {table, column, reason, record, sequence, at}. Bounded: past
+ * `quarantine_limit` records of one stream in one job the stream fails instead of filling
+ * the disk.
  *
  * Thread: one at a time.
  */
