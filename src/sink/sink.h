@@ -49,6 +49,7 @@ struct stream_mark {
     int64_t copy_sequence;    /* the number that the copy's rows carry */
     struct str copy_progress; /* page_position text of the copy under way */
     uint64_t joined_epoch;
+    int64_t loaded_at; /* when the live version joined */
     int64_t first_read_at, last_read_at; /* of the live version: T1 and T2 */
     uint64_t rows; /* of the live version at its join */
     struct str schema_json; /* of the newest shape known of the copy or live version */

@@ -28,6 +28,11 @@ struct state;
 struct state *state_open(const char *data_dir, struct error *err);
 void state_close(struct state *s); /* NULL is fine */
 
+/* Many small writes as one: those between begin and end become durable together. Nested calls
+ * count. A failure inside does not undo the others. */
+int state_batch_begin(struct state *s, struct error *err);
+int state_batch_end(struct state *s, struct error *err);
+
 /* --- integrations --------------------------------------------------------------------- */
 
 struct integration {
