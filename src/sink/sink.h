@@ -1,9 +1,9 @@
 /* src/sink/sink.h
  *
  * A destination. It loads epochs lane by lane, each in one transaction with the lane's
- * mark, and remembers with the rows how far every lane and stream got. A driver is one const
- * struct sink_ops; what drivers share is in contract.h. Callers use the functions here,
- * never `ops` directly.
+ * mark, and remembers with the rows how far every lane and stream got. A driver is one
+ * const struct sink_ops; what drivers share is in contract.h. Callers use the functions
+ * here, never `ops` directly.
  *
  * Loading one epoch, by sink_load_epoch():
  *
@@ -30,7 +30,7 @@ enum stream_state {
     STREAM_NONE = 0,
     STREAM_COPYING, /* a version is being copied; the live one, if any, stays */
     STREAM_LIVE,
-    STREAM_FAILED,  /* its last copy failed at loading; the live one, if any, stays */
+    STREAM_FAILED, /* its last copy failed at loading; the live one, if any, stays */
 };
 
 struct lane_mark {
@@ -49,9 +49,9 @@ struct stream_mark {
     int64_t copy_sequence;    /* the number that the copy's rows carry */
     struct str copy_progress; /* page_position text of the copy under way */
     uint64_t joined_epoch;
-    int64_t loaded_at; /* when the live version joined */
+    int64_t loaded_at;                   /* when the live version joined */
     int64_t first_read_at, last_read_at; /* of the live version: T1 and T2 */
-    uint64_t rows; /* of the live version at its join */
+    uint64_t rows;                       /* of the live version at its join */
     struct str schema_json; /* of the newest shape known of the copy or live version */
 };
 
@@ -67,16 +67,23 @@ struct load_stream {
     struct str database, table;
     uint64_t applied;    /* rows that the destination now has of this epoch */
     uint64_t superseded; /* a later row of the same key in the epoch won */
-    uint64_t rejected;   /* records written to _sdc_rejected, quarantined before or here */
+    uint64_t rejected; /* records written to _sdc_rejected, quarantined before or here */
 };
 
 struct load_outcome {
     bool already_loaded;
     struct load_stream *streams; /* as in the manifest's order */
     size_t stream_count;
-    int failed_stream; /* index in the manifest when one stream alone is at fault, else -1 */
+    int failed_stream; /* index in the manifest when one stream alone is at fault, else -1
+                        */
     uint64_t bytes;    /* of segments read */
     int64_t took_us;
+};
+
+/* Which copies under way to forget: `tailrace reset`. */
+struct reset_request {
+    struct str integration, target_schema;
+    struct str database, table; /* empty: all streams of the integration */
 };
 
 struct sink;
@@ -84,10 +91,11 @@ struct sink;
 struct sink_ops {
     const char *name; /* "duckdb" */
 
-    /* location is what follows "duckdb:"; options are "key=value" texts of the URL. Errors carry
-     * a hint: what is the matter with the file or the server and what to do. */
-    struct sink *(*open)(struct str location, const struct str *options, size_t option_count,
-                         struct cancel *c, struct error *err);
+    /* location is what follows "duckdb:"; options are "key=value" texts of the URL.
+     * Errors carry a hint: what is the matter with the file or the server and what to do.
+     */
+    struct sink *(*open)(struct str location, const struct str *options,
+                         size_t option_count, struct cancel *c, struct error *err);
     void (*close)(struct sink *s);
 
     int (*marks)(struct sink *s, struct arena *a, struct str integration,
@@ -95,7 +103,8 @@ struct sink_ops {
 
     /* One transaction. */
     int (*begin)(struct sink *s, const struct manifest *m, struct error *err);
-    /* Make the table of the stream's version able to hold this shape; never narrows or drops. */
+    /* Make the table of the stream's version able to hold this shape; never narrows or
+     * drops. */
     int (*shape)(struct sink *s, const struct manifest_stream *st,
                  const struct table_schema *want, struct error *err);
     /* Rows of one segment: container bytes. */
@@ -109,6 +118,8 @@ struct sink_ops {
     int (*commit)(struct sink *s, const struct manifest *m, const bool *excluded,
                   struct error *err);
     void (*rollback)(struct sink *s);
+    /* In a transaction of its own: see sink_reset(). */
+    int (*reset)(struct sink *s, const struct reset_request *r, struct error *err);
 };
 
 struct sink {
@@ -118,16 +129,29 @@ struct sink {
 /* By the scheme of a destination URL ("duckdb"); NULL when there is none. */
 const struct sink_ops *sink_find(struct str scheme);
 
-/* excluded[i] leaves stream i of the manifest out: it failed before. NULL: none. On -1 with
- * out->failed_stream >= 0 that stream alone is at fault. Whatever fails, nothing is loaded. */
+/* excluded[i] leaves stream i of the manifest out: it failed before. NULL: none. On -1
+ * with out->failed_stream >= 0 that stream alone is at fault. Whatever fails, nothing is
+ * loaded. */
 int sink_load_epoch(struct sink *s, struct arena *a, const char *epoch_dir,
                     const bool *excluded, struct load_outcome *out, struct error *err);
 
-/* Forget unfinished copies of these streams and their hidden tables, and optionally everything
- * known of an integration (its tables too): `tailrace reset`. */
-struct reset_request {
-    struct str integration, target_schema;
-    struct str database, table; /* empty: all streams */
-};
+/* Forget the unfinished and the failed copies of these streams and drop their hidden
+ * tables; what is live stays. A later epoch of such a version is refused unless it begins
+ * anew. */
+int sink_reset(struct sink *s, const struct reset_request *r, struct error *err);
+
+/* The other operations, for callers outside this folder. */
+static inline int sink_marks(struct sink *s, struct arena *a, struct str integration,
+                             struct mark_list *out, struct error *err)
+{
+    return s->ops->marks(s, a, integration, out, err);
+}
+
+/* NULL is fine. */
+static inline void sink_close(struct sink *s)
+{
+    if (s != NULL)
+        s->ops->close(s);
+}
 
 #endif

@@ -1,0 +1,183 @@
+/* src/sink/duckdb_internal.h
+ *
+ * What the files sink/duckdb*.c share: the open database, one statement at a time with
+ * bound parameters, and DuckDB's error texts as our errors. Nobody else includes this.
+ */
+#ifndef SINK_DUCKDB_INTERNAL_H
+#define SINK_DUCKDB_INTERNAL_H
+
+#include "base/map.h"
+#include "sink/duckdb.h"
+#include "sink/duckdb_api.h"
+
+/* A stream's row of _tailrace.stream while an epoch is loaded. */
+struct duckdb_stream {
+    bool known;   /* it has a row */
+    bool skipped; /* its copy failed before: rows of that version are left out */
+    bool shaped;  /* shape() has been here in this epoch */
+    struct stream_mark mark;
+};
+
+struct duckdb_sink {
+    struct sink base; /* first: struct sink * is struct duckdb_sink * */
+    struct duckdb_api api;
+    duckdb_database db;
+    duckdb_connection con;         /* the loading connection */
+    char *path;                    /* owned */
+    struct cancel *cancel;         /* borrowed */
+    struct arena *epoch;           /* owned; NULL outside begin .. commit */
+    const struct manifest *m;      /* borrowed while epoch != NULL */
+    struct duckdb_stream *streams; /* in the manifest's order, in the arena */
+    char destination_id[40];
+    int64_t batched_at;
+    int64_t sequence; /* of the lane's mark before this epoch */
+    bool
+        failed; /* a statement of the open transaction failed: it must not be committed */
+};
+
+static inline struct duckdb_sink *duckdb_of(struct sink *s)
+{
+    return (struct duckdb_sink *)(void *)s;
+}
+
+/* SQL text of ours; a table of MySQL has at most 4,096 columns, a name 64 characters. */
+#define SQL_LIMIT ((size_t)4 << 20)
+
+/* ---- errors (duckdb_error.c)
+ * ----------------------------------------------------------- */
+
+/* Fill err from DuckDB's message and fail. `doing` is the outer context. */
+int duckdb_fail(struct error *err, const char *doing, duckdb_error_type type,
+                const char *message);
+
+/* Fill err for a file that could not be opened, and fail. */
+int duckdb_fail_open(struct error *err, const char *path, const char *message);
+
+/* ---- statements (duckdb_sql.c)
+ * --------------------------------------------------------- */
+
+struct sql_param {
+    enum { PARAM_TEXT = 0, PARAM_INT, PARAM_NULL } kind;
+    struct str text;
+    int64_t number;
+};
+
+#define SQL_TEXT(s) ((struct sql_param){ .kind = PARAM_TEXT, .text = (s) })
+#define SQL_INT(i) ((struct sql_param){ .kind = PARAM_INT, .number = (int64_t)(i) })
+
+/* One row; all columns of the statement are VARCHAR. Returns 0, 1 to stop, -1 on error.
+ */
+typedef int sql_row_fn(void *ctx, const struct str *cells, size_t count,
+                       struct error *err);
+
+/* Run one statement without parameters or result. On failure s->failed is set. */
+int sql_run(struct duckdb_sink *s, const char *sql, struct error *err);
+
+/* Run the text of a buf and clear it; a text past its ceiling is an error. */
+int sql_run_buf(struct duckdb_sink *s, struct buf *sql, struct error *err);
+
+/* Run one statement with parameters; row may be NULL. On failure s->failed is set. */
+int sql_rows(struct duckdb_sink *s, const char *sql, const struct sql_param *params,
+             size_t param_count, sql_row_fn *row, void *ctx, struct error *err);
+
+/* Hand out the chunks of a result whose columns are all VARCHAR. *stopped: row said 1. */
+int sql_hand_out(const struct duckdb_api *api, duckdb_result *result, sql_row_fn *row,
+                 void *ctx, struct error *err);
+
+/* ---- meta tables (duckdb_meta.c)
+ * ------------------------------------------------------- */
+
+/* Make the meta tables and the destination id where they are missing, and read the id.
+ * Errors: ERR_CONFIG for tables of a newer format. */
+int meta_prepare(struct duckdb_sink *s, struct error *err);
+
+/* Marks of one integration, or of all when it is empty. */
+int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
+              struct mark_list *out, struct error *err);
+
+int meta_write_lane(struct duckdb_sink *s, const struct lane_mark *mark,
+                    struct error *err);
+int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
+                      struct error *err);
+
+/* ---- tables of versions (duckdb_version.c)
+ * ---------------------------------------------- */
+
+struct duckdb_stream *version_stream(struct duckdb_sink *s,
+                                     const struct manifest_stream *st);
+
+/* The table that rows of the stream's version go to, in the epoch's arena.
+ * Errors: ERR_SCHEMA when the version was never begun. */
+int version_need_table(struct duckdb_sink *s, const struct manifest_stream *st,
+                       struct str *out, struct error *err);
+
+/* The unfinished or failed copy, if any, goes; ds->mark says so. */
+int version_drop_copy(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err);
+
+int version_shape(struct sink *base, const struct manifest_stream *st,
+                  const struct table_schema *want, struct error *err);
+int version_join(struct sink *base, const struct manifest_stream *st, struct error *err);
+int version_abandon(struct sink *base, const struct manifest_stream *st,
+                    struct error *err);
+
+/* sql_row_fn: the first cell as a number into a uint64_t. */
+int version_number_row(void *ctx, const struct str *cells, size_t count,
+                       struct error *err);
+
+/* ---- rows (duckdb_append.c)
+ * ------------------------------------------------------------ */
+
+/* Append every row of a container to schema.table; *rows is their number.
+ * Errors: ERR_DATA with err->row; ERR_PROTOCOL for a damaged segment. */
+int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
+                   struct str table, struct str container, uint64_t *rows,
+                   struct error *err);
+
+/* Append the records of a reject segment to _sdc_rejected. */
+int append_rejects(struct duckdb_sink *s, struct str container, uint64_t *rows,
+                   struct error *err);
+
+/* ---- one cell (duckdb_cell.c)
+ * ---------------------------------------------------------- */
+
+/* A destination column while rows are appended. */
+struct cell_column {
+    duckdb_type type;     /* of the table */
+    duckdb_type physical; /* DECIMAL: how it is stored */
+    uint8_t scale, width; /* DECIMAL of the table */
+    uint16_t value_scale; /* scale of the cells: a decimal's, else 0 */
+    uint32_t array_size;  /* FLOAT[n] */
+    duckdb_vector vector;
+    void *data;
+    uint64_t *validity;
+};
+
+/* Read what the table's column is made of. */
+void cell_column_init(const struct duckdb_api *api, struct cell_column *c,
+                      duckdb_logical_type type);
+
+/* Take the vector's pointers; after every reset of the chunk. */
+void cell_column_attach(const struct duckdb_api *api, struct cell_column *c,
+                        duckdb_vector vector);
+
+/* Store the cell. NULL, or why it does not fit: a static text. */
+const char *cell_store(const struct duckdb_api *api, struct cell_column *c, idx_t row,
+                       const struct value *v);
+
+/* Decimal text of big-endian two's complement bytes; false past 65 digits. Appended to
+ * out. */
+bool cell_unscaled_text(struct str bytes, unsigned scale, struct buf *out);
+
+/* ---- statements from people (duckdb_guard.c)
+ * ------------------------------------------- */
+
+/* What a lexical look at a statement tells. */
+struct guard_look {
+    struct str text;  /* without blanks, comments and ';' at its ends */
+    struct str first; /* its first word */
+    struct str bad;   /* a function that is refused, or empty */
+};
+
+void guard_look(struct str sql, struct guard_look *out);
+
+#endif

@@ -1,0 +1,176 @@
+#include "sink/sink.h"
+
+#include "avro/schema.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "sink/contract.h"
+#include "sink/duckdb.h"
+#include "spool/epoch.h"
+
+static const struct sink_ops *const sinks[] = {
+    &duckdb_sink_ops,
+    NULL,
+};
+
+const struct sink_ops *sink_find(struct str scheme)
+{
+    for (size_t i = 0; sinks[i] != NULL; i++)
+        if (str_eq(scheme, str_of(sinks[i]->name)))
+            return sinks[i];
+    return NULL;
+}
+
+/* An epoch while it is loaded. */
+struct epoch_load {
+    struct sink *s;
+    struct arena *a;
+    const char *dir;
+    const struct manifest *m;
+    struct load_outcome *out;
+};
+
+static int load_shapes(struct epoch_load *l, size_t stream, struct error *err)
+{
+    const struct manifest_stream *st = &l->m->streams[stream];
+    bool any = false;
+    for (size_t i = 0; i < l->m->shape_count; i++) {
+        struct table_schema want = { 0 };
+        if (l->m->shapes[i].stream != stream)
+            continue;
+        if (avro_schema_read(l->a, l->m->shapes[i].schema_json, &want, err) != 0 ||
+            l->s->ops->shape(l->s, st, &want, err) != 0)
+            return -1;
+        any = true;
+    }
+    if (!any && (st->actions & ACTION_BEGIN) != 0)
+        return error_set(err, ERR_PROTOCOL, "a version begins without a shape");
+    return 0;
+}
+
+static int load_segments(struct epoch_load *l, size_t stream, enum segment_kind kind,
+                         struct error *err)
+{
+    const struct manifest_stream *st = &l->m->streams[stream];
+    struct load_stream *out = &l->out->streams[stream];
+    for (size_t i = 0; i < l->m->segment_count; i++) {
+        struct epoch_map map = { 0 };
+        if (l->m->segments[i].stream != stream || l->m->segments[i].kind != kind)
+            continue;
+        if (epoch_map_segment(l->dir, l->m, i, &map, err) != 0)
+            return -1;
+        int rc = kind == SEGMENT_ROWS
+                     ? l->s->ops->load(l->s, st, map.container, out, err)
+                     : l->s->ops->reject(l->s, st, map.container, out, err);
+        l->out->bytes += map.container.len;
+        epoch_unmap(&map);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int load_one_stream(struct epoch_load *l, size_t stream, struct error *err)
+{
+    const struct manifest_stream *st = &l->m->streams[stream];
+    if ((st->actions & ACTION_ABANDON) != 0 && l->s->ops->abandon(l->s, st, err) != 0)
+        return -1;
+    if (load_shapes(l, stream, err) != 0 ||
+        load_segments(l, stream, SEGMENT_ROWS, err) != 0 ||
+        load_segments(l, stream, SEGMENT_REJECTS, err) != 0)
+        return -1;
+    if ((st->actions & ACTION_JOIN) != 0)
+        return l->s->ops->join(l->s, st, err);
+    return 0;
+}
+
+static int load_streams(struct epoch_load *l, const bool *excluded, struct error *err)
+{
+    for (size_t i = 0; i < l->m->stream_count; i++) {
+        const struct manifest_stream *st = &l->m->streams[i];
+        if (excluded != NULL && excluded[i])
+            continue;
+        if (load_one_stream(l, i, err) == 0)
+            continue;
+        (void)error_wrap(err, "loading '" STR_FMT "." STR_FMT "'", STR_ARG(st->database),
+                         STR_ARG(st->table));
+        if (contract_is_stream_fault(err))
+            l->out->failed_stream = (int)i;
+        return -1;
+    }
+    return 0;
+}
+
+static int load_in_transaction(struct epoch_load *l, const bool *excluded,
+                               struct error *err)
+{
+    if (l->s->ops->begin(l->s, l->m, err) != 0)
+        return -1;
+    if (load_streams(l, excluded, err) != 0 ||
+        l->s->ops->commit(l->s, l->m, excluded, err) != 0) {
+        l->s->ops->rollback(l->s);
+        return -1;
+    }
+    return 0;
+}
+
+/* Invariants 5 and 7: at or below the mark is loaded already, else it must be the next.
+ */
+static int compare_with_mark(struct epoch_load *l, bool *loaded, struct error *err)
+{
+    struct mark_list marks = { 0 };
+    uint64_t mark = 0;
+    if (l->s->ops->marks(l->s, l->a, l->m->integration, &marks, err) != 0)
+        return -1;
+    if (!str_eq(marks.destination_id, l->m->destination_id)) {
+        (void)error_set(err, ERR_CONFIG,
+                        "epoch %llu was captured for another destination ('" STR_FMT "')",
+                        (unsigned long long)l->m->number, STR_ARG(l->m->destination_id));
+        err->hint = "Bring the old destination back, or reset the integration to copy "
+                    "anew.";
+        return -1;
+    }
+    for (size_t i = 0; i < marks.lane_count; i++)
+        if (str_eq(marks.lanes[i].lane, l->m->lane))
+            mark = marks.lanes[i].epoch;
+    *loaded = l->m->number <= mark;
+    if (l->m->number > mark + 1)
+        return error_set(err, ERR_POSITION,
+                         "epoch %llu of lane '" STR_FMT
+                         "' does not follow the destination's mark, %llu",
+                         (unsigned long long)l->m->number, STR_ARG(l->m->lane),
+                         (unsigned long long)mark);
+    return 0;
+}
+
+int sink_load_epoch(struct sink *s, struct arena *a, const char *epoch_dir,
+                    const bool *excluded, struct load_outcome *out, struct error *err)
+{
+    struct manifest m = { 0 };
+    struct load_outcome result = { .failed_stream = -1 };
+    struct epoch_load l = { .s = s, .a = a, .dir = epoch_dir, .m = &m, .out = &result };
+    int64_t start = clock_mono_us();
+    out->failed_stream = -1;
+    if (epoch_open(a, epoch_dir, &m, err) != 0)
+        return -1;
+    result.stream_count = m.stream_count;
+    result.streams = ARENA_ARRAY(a, struct load_stream, m.stream_count + 1);
+    for (size_t i = 0; i < m.stream_count; i++) {
+        result.streams[i].database = m.streams[i].database;
+        result.streams[i].table = m.streams[i].table;
+    }
+    int rc = compare_with_mark(&l, &result.already_loaded, err);
+    if (rc == 0 && !result.already_loaded)
+        rc = load_in_transaction(&l, excluded, err);
+    if (rc != 0) {
+        out->failed_stream = result.failed_stream;
+        return -1;
+    }
+    result.took_us = clock_mono_us() - start;
+    *out = result;
+    return 0;
+}
+
+int sink_reset(struct sink *s, const struct reset_request *r, struct error *err)
+{
+    return s->ops->reset(s, r, err);
+}
