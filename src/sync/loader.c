@@ -1,0 +1,119 @@
+/* The loader thread. See loader.h. */
+#include "sync/loader.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "spool/epoch.h"
+
+#include <stdlib.h>
+
+#define MANIFEST_ARENA_LIMIT ((size_t)512 << 20)
+#define LOAD_TRIES_MAX 8u
+
+/* The stream of the job that this entry is about, when it is of the version now being
+ * made. */
+static struct stream *stream_of(struct loader *l, const struct manifest_stream *ms)
+{
+    for (size_t i = 0; i < l->stream_count; i++)
+        if (str_eq(l->streams[i].table, ms->table) &&
+            str_eq(l->streams[i].database, ms->database))
+            return &l->streams[i];
+    return NULL;
+}
+
+static void mark_failed(struct loader *l, const struct manifest_stream *ms,
+                        const struct error *why)
+{
+    log_error(LOG_WARN, "table failed at loading and is left out, the others go on", why);
+    struct stream *st = stream_of(l, ms);
+    if (st == NULL)
+        return;
+    pthread_mutex_lock(&st->lock);
+    st->phase = PHASE_FAILED;
+    st->why = *why;
+    pthread_mutex_unlock(&st->lock);
+    atomic_store(&st->failed, true);
+    atomic_store(&st->ended_at, clock_mono_us());
+}
+
+static void count_loaded(struct loader *l, const struct manifest *m,
+                         const struct load_outcome *o, const bool *excluded)
+{
+    for (size_t i = 0; i < m->stream_count && i < o->stream_count; i++) {
+        atomic_fetch_add(&l->rows_loaded, o->streams[i].applied);
+        struct stream *st = stream_of(l, &m->streams[i]);
+        if (st == NULL || excluded[i])
+            continue;
+        atomic_fetch_add(&st->rows_applied, o->streams[i].applied);
+        atomic_fetch_add(&st->rows_superseded, o->streams[i].superseded);
+        if ((m->streams[i].actions & ACTION_JOIN) != 0)
+            atomic_store(&st->joined, true);
+    }
+    atomic_fetch_add(&l->epochs_loaded, 1);
+}
+
+/* A stream that failed before stays out of every later epoch of this version. */
+static void exclude_failed(struct loader *l, const struct manifest *m, bool *excluded)
+{
+    for (size_t i = 0; i < m->stream_count; i++) {
+        struct stream *st = stream_of(l, &m->streams[i]);
+        bool dropped = (m->streams[i].actions & ACTION_ABANDON) != 0;
+        excluded[i] = st != NULL && !dropped && atomic_load(&st->failed);
+    }
+}
+
+/* One epoch, without the streams that fail, and again after errors that pass. */
+static int load_one(struct loader *l, const char *dir, struct error *err)
+{
+    CLEANUP(arena_free_at) struct arena *a = arena_new(MANIFEST_ARENA_LIMIT);
+    struct manifest m = { 0 };
+    if (epoch_open(a, dir, &m, err) != 0)
+        return -1;
+    bool *excluded = ARENA_ARRAY(a, bool, m.stream_count + 1);
+    exclude_failed(l, &m, excluded);
+    struct backoff pause = { .first_us = 200 * 1000, .cap_us = 10 * 1000 * 1000 };
+    for (;;) {
+        struct load_outcome o = { .failed_stream = -1 };
+        *err = (struct error){ 0 };
+        if (warehouse_load(l->warehouse, a, dir, excluded, m.stream_count, &o, err) ==
+            0) {
+            count_loaded(l, &m, &o, excluded);
+            return 0;
+        }
+        if (o.failed_stream >= 0 && (size_t)o.failed_stream < m.stream_count &&
+            !excluded[o.failed_stream]) {
+            excluded[o.failed_stream] = true;
+            mark_failed(l, &m.streams[o.failed_stream], err);
+            continue;
+        }
+        if (error_action(err) != ACT_RETRY || pause.tries >= LOAD_TRIES_MAX ||
+            cancel_requested(l->cancel) == CANCEL_HARD)
+            return -1;
+        log_error(LOG_WARN, "loading failed, trying again", err);
+        (void)clock_wait_us(NULL, backoff_next_us(&pause));
+    }
+}
+
+int loader_run(struct loader *l, struct error *err)
+{
+    for (;;) {
+        uint64_t number = 0;
+        const char *dir = NULL;
+        int rc = lane_wait_epoch(l->lane, l->cancel, &number, &dir);
+        if (rc == 0)
+            return 0;
+        if (rc < 0) {
+            lane_stop_loading(l->lane);
+            return error_set(err, ERR_CANCELLED, "stopped before everything was loaded");
+        }
+        int64_t began = clock_mono_us();
+        if (load_one(l, dir, err) != 0 || lane_loaded(l->lane, number, err) != 0) {
+            (void)error_wrap(err, "loading epoch %llu", (unsigned long long)number);
+            lane_stop_loading(l->lane);
+            return -1;
+        }
+        log_event(LOG_DEBUG, "epoch loaded", F_UINT("epoch", number),
+                  F_INT("took_ms", (clock_mono_us() - began) / 1000));
+    }
+}

@@ -1,0 +1,157 @@
+/* The settings of an integration. See options.h. */
+#include "sync/options.h"
+
+#include "avro/container.h"
+#include "avro/encode.h"
+
+#define KIB ((int64_t)1 << 10)
+#define MIB ((int64_t)1 << 20)
+#define GIB ((int64_t)1 << 30)
+#define SECOND ((int64_t)1000 * 1000)
+#define HOUR (3600 * SECOND)
+
+static const char *const METHODS[] = { "auto", "full", NULL };
+static const char *const DATES[] = { "null", "reject", "text", NULL };
+static const char *const BAD_TEXT[] = { "reject", "replace", NULL };
+static const char *const DIGITS[] = { "replace", "prefix", NULL };
+static const char *const CODECS[] = { "null", "snappy", "zstandard", "deflate", NULL };
+
+static const struct option TABLE[] = {
+    /* what is copied */
+    { "tables", OPTION_TEXT, "", 0, 0, NULL,
+      "Tables to copy: db.table patterns with * and ?, separated by commas; without a "
+      "dot "
+      "the table of every database. Empty means all tables; views only when named." },
+    { "exclude", OPTION_TEXT, "", 0, 0, NULL,
+      "Tables to leave out, written as in tables." },
+    { "method", OPTION_CHOICE, "auto", 0, 0, METHODS,
+      "How tables are replicated: full copies each table whole in every run; auto "
+      "chooses, "
+      "and chooses full." },
+    { "one_view", OPTION_BOOL, "no", 0, 0, NULL,
+      "Read each table in one consistent view on one connection: exact as of one moment, "
+      "but not resumable and bounded by view_age_limit." },
+    /* names and values */
+    { "database_in_names", OPTION_BOOL, "no", 0, 0, NULL,
+      "Name every destination table database__table." },
+    { "leading_digit", OPTION_CHOICE, "replace", 0, 0, DIGITS,
+      "A column name that starts with a digit: 4th becomes _th (replace) or _4th "
+      "(prefix)." },
+    { "tinyint_as_int", OPTION_BOOL, "no", 0, 0, NULL,
+      "TINYINT(1) is always an integer, never a boolean." },
+    { "dates", OPTION_CHOICE, "null", 0, 0, DATES,
+      "Zero, partial and impossible dates become NULL and are counted (null), put the "
+      "row "
+      "into _sdc_rejected (reject), or become NULL beside a column COLUMN__text that "
+      "keeps them (text)." },
+    { "bad_text", OPTION_CHOICE, "reject", 0, 0, BAD_TEXT,
+      "Stored bytes that are no character of their charset: put the row into "
+      "_sdc_rejected (reject), or write U+FFFD and count it (replace)." },
+    { "quarantine_limit", OPTION_INT, "10000", 0, 1000000000, NULL,
+      "Rejected rows after which a table fails in a run." },
+    /* how gently the source is read */
+    { "source_connections", OPTION_INT, "2", 1, 64, NULL,
+      "Connections that read at the same time. One more asks the source how it does." },
+    { "source_rate", OPTION_BYTES, "0", 0, 0, NULL,
+      "Bytes read from the source in a second, over all connections; 0 means no "
+      "ceiling." },
+    { "source_busy", OPTION_INT, "0", 0, 1000000, NULL,
+      "Threads_running of the source above which reading slows down; 0 means twice the "
+      "value at start, at least 16." },
+    { "source_pause", OPTION_DURATION, "5s", 0, HOUR, NULL,
+      "How long reading pauses when the source stays under strain." },
+    { "page_bytes", OPTION_BYTES, "16MiB", 4 * KIB, GIB, NULL,
+      "About how much one page of a table returns." },
+    { "page_time", OPTION_DURATION, "2s", 10 * 1000, HOUR, NULL,
+      "About how long the source may take for one page." },
+    { "row_limit", OPTION_BYTES, "128MiB", KIB, GIB, NULL,
+      "Longest row, encoded; a longer one goes to _sdc_rejected with its key and size." },
+    { "view_age_limit", OPTION_DURATION, "1h", SECOND, 168 * HOUR, NULL,
+      "A read view is given up when it has been open so long, since it keeps the source "
+      "from purging old row versions." },
+    { "reconnect_limit", OPTION_DURATION, "5min", 0, 24 * HOUR, NULL,
+      "How long a lost source is called again before the run stops." },
+    /* buffers and files */
+    { "queue_bytes", OPTION_BYTES, "32MiB", MIB, GIB, NULL,
+      "Encoded rows on their way from the readers to the spool." },
+    { "codec", OPTION_CHOICE, "zstandard", 0, 0, CODECS,
+      "Compression of the Avro files in the spool." },
+    { "epoch_bytes", OPTION_BYTES, "64MiB", KIB, 16 * GIB, NULL,
+      "Compressed size at which an epoch of a copy is captured and loaded." },
+    { "epoch_age", OPTION_DURATION, "30s", 100 * 1000, HOUR, NULL,
+      "Age at which an epoch of a copy is captured whatever its size." },
+    { "spool_share", OPTION_BYTES, "4GiB", MIB, 0, NULL,
+      "Captured and not yet loaded bytes of one lane; past it reading waits for the "
+      "destination." },
+    { "disk_reserve", OPTION_BYTES, "256MiB", 0, 0, NULL,
+      "Free bytes that the spool leaves on its file system; the run stops there." },
+    { "spool_keep", OPTION_DURATION, "0", 0, 8760 * HOUR, NULL,
+      "How long loaded epochs stay in the spool as an audit trail, within spool_share." },
+    { "resume_limit", OPTION_DURATION, "24h", 0, 8760 * HOUR, NULL,
+      "An unfinished copy that began longer ago starts over instead of going on." },
+    { "warehouse_idle", OPTION_DURATION, "2s", 0, HOUR, NULL,
+      "Time without work after which the DuckDB file is closed for other programs." },
+    { 0 },
+};
+
+const struct option *sync_option_table(void)
+{
+    return TABLE;
+}
+
+static const struct str *patterns(struct arena *a, struct str list, size_t *count)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < list.len; i++)
+        n += list.ptr[i] == ',' ? 1 : 0;
+    struct str *out = ARENA_ARRAY(a, struct str, n);
+    struct str rest = list;
+    *count = 0;
+    while (rest.len > 0) {
+        struct str one = str_trim(str_cut(rest, ',', &rest));
+        if (one.len > 0)
+            out[(*count)++] = arena_str(a, one);
+    }
+    return out;
+}
+
+int sync_options_parse(struct arena *a, const struct option_values *v,
+                       struct sync_options *out, struct error *err)
+{
+    *out = (struct sync_options){
+        .method = (enum sync_method)option_number(v, "method"),
+        .one_view = option_bool(v, "one_view"),
+        .database_in_names = option_bool(v, "database_in_names"),
+        .always_int = option_bool(v, "tinyint_as_int"),
+        .prefix_digit = option_number(v, "leading_digit") == 1,
+        .dates = (int)option_number(v, "dates"),
+        .replace_bad_text = option_number(v, "bad_text") == 1,
+        .codec = (int)option_number(v, "codec"),
+        .source_connections = (unsigned)option_number(v, "source_connections"),
+        .source_rate = (uint64_t)option_number(v, "source_rate"),
+        .source_busy = (uint64_t)option_number(v, "source_busy"),
+        .source_pause_us = option_number(v, "source_pause"),
+        .page_bytes = (uint64_t)option_number(v, "page_bytes"),
+        .page_time_us = option_number(v, "page_time"),
+        .row_limit = (uint64_t)option_number(v, "row_limit"),
+        .view_age_us = option_number(v, "view_age_limit"),
+        .reconnect_us = option_number(v, "reconnect_limit"),
+        .queue_bytes = (uint64_t)option_number(v, "queue_bytes"),
+        .epoch_bytes = (uint64_t)option_number(v, "epoch_bytes"),
+        .epoch_age_us = option_number(v, "epoch_age"),
+        .spool_share = (uint64_t)option_number(v, "spool_share"),
+        .disk_reserve = (uint64_t)option_number(v, "disk_reserve"),
+        .spool_keep_us = option_number(v, "spool_keep"),
+        .quarantine_limit = (uint64_t)option_number(v, "quarantine_limit"),
+        .resume_us = option_number(v, "resume_limit"),
+        .warehouse_idle_us = option_number(v, "warehouse_idle"),
+    };
+    static_assert(CODEC_DEFLATE == 3 && DATE_TEXT == 2,
+                  "choices are in the enum's order");
+    out->tables = patterns(a, option_text(v, "tables"), &out->table_count);
+    out->exclude = patterns(a, option_text(v, "exclude"), &out->exclude_count);
+    if (out->spool_share < out->epoch_bytes)
+        return error_set(err, ERR_CONFIG,
+                         "option 'spool_share' is smaller than 'epoch_bytes'");
+    return 0;
+}

@@ -1,0 +1,63 @@
+/* src/sync/options.h
+ *
+ * The settings of an integration, as one option table (config/option.h): what `sync`
+ * takes as
+ * --flags, what is stored with the integration, what docs/reference/options.md prints.
+ *
+ * Thread: any, once parsed.
+ */
+#ifndef SYNC_OPTIONS_H
+#define SYNC_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "config/option.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sync_method { METHOD_AUTO = 0, METHOD_FULL };
+
+struct sync_options {
+    const struct str *tables; /* patterns; none: all base tables */
+    size_t table_count;
+    const struct str *exclude;
+    size_t exclude_count;
+    enum sync_method method;
+    bool one_view;
+    bool database_in_names; /* database__table always */
+    bool always_int;        /* TINYINT(1) is an integer */
+    bool prefix_digit;      /* leading_digit: prefix */
+    int dates;              /* enum date_policy */
+    bool replace_bad_text;
+    int codec; /* enum avro_codec */
+    unsigned source_connections;
+    uint64_t source_rate;
+    uint64_t source_busy;
+    int64_t source_pause_us;
+    uint64_t page_bytes;
+    int64_t page_time_us;
+    uint64_t row_limit;
+    int64_t view_age_us;
+    int64_t reconnect_us;
+    uint64_t queue_bytes;
+    uint64_t epoch_bytes;
+    int64_t epoch_age_us;
+    uint64_t spool_share;
+    uint64_t disk_reserve;
+    int64_t spool_keep_us;
+    uint64_t quarantine_limit;
+    int64_t resume_us;
+    int64_t warehouse_idle_us;
+};
+
+/* The table, ends with a zero entry. */
+const struct option *sync_option_table(void);
+
+/* From values by name (a JSON object's text as stored, or flags gathered by the CLI).
+ * Lists of patterns are comma-separated. Texts live in the arena. Errors: ERR_CONFIG
+ * naming the option. */
+int sync_options_parse(struct arena *a, const struct option_values *v,
+                       struct sync_options *out, struct error *err);
+
+#endif

@@ -1,0 +1,518 @@
+/* What a job copies. See plan.h. */
+#include "sync/plan.h"
+
+#include "avro/name.h"
+#include "avro/schema.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "sync/spooler.h"
+
+#include <stdlib.h>
+
+#define SCHEMA_JSON_LIMIT ((size_t)16 << 20)
+#define STREAM_ARENA_LIMIT ((size_t)256 << 20)
+#define PLAN_ARENA_LIMIT ((size_t)2 << 30)
+
+/* Values of the maps of names: seen once, seen more than once. */
+static char single_mark, shared_mark;
+
+/* --- selection ------------------------------------------------------------------------
+ */
+
+static bool has_wildcard(struct str pattern)
+{
+    return pattern.len > 0 && (memchr(pattern.ptr, '*', pattern.len) != NULL ||
+                               memchr(pattern.ptr, '?', pattern.len) != NULL);
+}
+
+/* A pattern without a dot means that table in any database. */
+static bool pattern_matches(struct str pattern, struct str database, struct str table)
+{
+    CLEANUP(buf_done) struct buf name;
+    buf_init(&name, 4096);
+    if (memchr(pattern.ptr, '.', pattern.len) != NULL) {
+        buf_add_str(&name, database);
+        buf_add_char(&name, '.');
+    }
+    buf_add_str(&name, table);
+    return str_glob(pattern, buf_str(&name), false);
+}
+
+static bool selected(const struct sync_options *o, const struct catalog_database *db,
+                     const struct catalog_table *t, bool *matched)
+{
+    bool yes = o->table_count == 0 && t->kind == TABLE_BASE;
+    for (size_t i = 0; i < o->table_count; i++) {
+        if (!pattern_matches(o->tables[i], db->name, t->schema.name))
+            continue;
+        matched[i] = true;
+        if (has_wildcard(o->tables[i]) && t->kind != TABLE_BASE)
+            continue; /* views are copied only when they are named */
+        yes = true;
+    }
+    for (size_t i = 0; i < o->exclude_count && yes; i++)
+        if (pattern_matches(o->exclude[i], db->name, t->schema.name))
+            yes = false;
+    return yes;
+}
+
+static struct str refusal_of(struct arena *a, const struct catalog_table *t)
+{
+    if (!t->readable || t->kind == TABLE_SEQUENCE)
+        return t->why.len > 0 ? t->why : STR("it cannot be read");
+    for (unsigned i = 0; i < t->schema.column_count; i++)
+        if (t->schema.columns[i].selected)
+            return (struct str){ 0 };
+    return arena_printf(a, "none of its %u columns is supported",
+                        (unsigned)t->schema.column_count);
+}
+
+/* --- names ----------------------------------------------------------------------------
+ */
+
+static int column_names(const struct plan_context *c, struct arena *a,
+                        struct str database, struct str table, struct column *columns,
+                        size_t count, struct error *err)
+{
+    struct str *names = ARENA_ARRAY(a, struct str, count);
+    struct str *previous = ARENA_ARRAY(a, struct str, count);
+    struct str *given = ARENA_ARRAY(a, struct str, count);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = columns[i].name;
+        if (state_name_find(c->state, a, c->integration, database, table, names[i],
+                            &previous[i], err) < 0)
+            return -1;
+    }
+    avro_names_assign(a, names, previous, count,
+                      c->options->prefix_digit ? LEADING_DIGIT_PREFIX
+                                               : LEADING_DIGIT_REPLACE,
+                      true, given);
+    for (size_t i = 0; i < count; i++) {
+        columns[i].avro_name = given[i];
+        if (previous[i].len == 0 && state_name_save(c->state, c->integration, database,
+                                                    table, names[i], given[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool wants_companion(const struct plan_context *c, const struct column *col)
+{
+    return c->options->dates == DATE_TEXT && col->selected && col->key_ordinal == 0 &&
+           type_has_bad_dates(col->type);
+}
+
+/* All columns of the table, companions of date columns behind them. */
+static struct column *all_columns(const struct plan_context *c, struct arena *a,
+                                  const struct table_schema *s, uint16_t *count)
+{
+    unsigned more = 0;
+    for (unsigned i = 0; i < s->column_count; i++)
+        more += wants_companion(c, &s->columns[i]) ? 1 : 0;
+    struct column *columns = ARENA_ARRAY(a, struct column, s->column_count + more);
+    unsigned n = s->column_count;
+    for (unsigned i = 0; i < s->column_count; i++) {
+        columns[i] = s->columns[i];
+        if (!wants_companion(c, &s->columns[i]))
+            continue;
+        columns[n++] = (struct column){
+            .name = arena_printf(a, STR_FMT "__text", STR_ARG(s->columns[i].name)),
+            .source_type = STR("text of a date that is none"),
+            .charset = STR("ascii"),
+            .collation = STR("ascii_bin"),
+            .type = TYPE_TEXT,
+            .length = 32,
+            .companion = (uint16_t)(i + 1),
+            .nullable = true,
+            .selected = true,
+        };
+    }
+    *count = (uint16_t)n;
+    return columns;
+}
+
+static int apply_promotions(const struct plan_context *c, struct str database,
+                            struct str table, struct column *columns, unsigned count,
+                            struct error *err)
+{
+    for (unsigned i = 0; i < count; i++) {
+        bool promoted = false;
+        if (columns[i].type != TYPE_BOOL)
+            continue;
+        if (state_promotion_find(c->state, c->integration, database, table,
+                                 columns[i].name, &promoted, err) != 0)
+            return -1;
+        if (promoted) {
+            columns[i].type = TYPE_INT;
+            columns[i].bytes = 1;
+        }
+    }
+    return 0;
+}
+
+static int give_version(const struct plan_context *c, struct arena *a,
+                        struct table_schema *shape, struct error *err)
+{
+    struct stream_shape *known = NULL;
+    size_t count = 0;
+    if (state_shape_list(c->state, a, c->integration, shape->database, shape->name,
+                         &known, &count, err) != 0)
+        return -1;
+    uint64_t hash = schema_hash(shape);
+    shape->version = count == 0 ? 1 : known[count - 1].version + 1;
+    if (count > 0 && known[count - 1].hash == hash)
+        shape->version = known[count - 1].version;
+    return 0;
+}
+
+int plan_shape(const struct plan_context *c, struct arena *a,
+               const struct catalog_table *t, struct table_schema **out,
+               struct error *err)
+{
+    struct table_schema *whole = schema_copy(a, &t->schema);
+    uint16_t count = 0;
+    struct column *columns = all_columns(c, a, whole, &count);
+    whole->columns = columns;
+    whole->column_count = count;
+    if (column_names(c, a, whole->database, whole->name, columns, count, err) != 0 ||
+        apply_promotions(c, whole->database, whole->name, columns, count, err) != 0)
+        return -1;
+    struct table_schema *shape = schema_project(a, whole);
+    if (give_version(c, a, shape, err) != 0)
+        return -1;
+    *out = shape;
+    return 0;
+}
+
+int plan_add_shape(const struct plan_context *c, struct stream *st,
+                   struct table_schema *schema, struct error *err)
+{
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, SCHEMA_JSON_LIMIT);
+    avro_schema_write(schema, AVRO_ROW, &json);
+    if (buf_check(&json, "the Avro schema of a table", err) != 0)
+        return -1;
+    struct stream_shape record = { .database = st->database,
+                                   .table = st->table,
+                                   .version = schema->version,
+                                   .hash = schema_hash(schema),
+                                   .schema_json = buf_str(&json),
+                                   .seen_at = clock_wall_us() };
+    if (state_shape_save(c->state, c->integration, &record, err) != 0)
+        return -1;
+    buf_clear(&json);
+    avro_schema_write(schema, AVRO_CHANGE, &json);
+    if (buf_check(&json, "the Avro schema of a table", err) != 0)
+        return -1;
+    struct encode_policy policy = { .dates = (enum date_policy)c->options->dates };
+    struct stream_shape_plan *plan = ARENA_NEW(st->arena, struct stream_shape_plan);
+    plan->schema = schema;
+    plan->encode = encode_plan_new(schema, &policy);
+    plan->json = buf_take(&json);
+    plan->older = st->shape;
+    st->shape = plan;
+    return 0;
+}
+
+/* --- the destination's table names
+ * ------------------------------------------------------ */
+
+/* Names are compared as the destination does, without regard to ASCII case. */
+static struct str folded(struct arena *a, struct str name)
+{
+    char *copy = arena_alloc(a, name.len + 1);
+    for (size_t i = 0; i < name.len; i++)
+        copy[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? (char)(name.ptr[i] + 32)
+                                                           : name.ptr[i];
+    return (struct str){ copy, name.len };
+}
+
+/* A table's own name, or database__table where the option says so or two of the selected
+ * tables share the name; then the first free of _2, _3, ... Once given it stays. */
+static int give_target(const struct plan_context *c, struct plan *p, struct map *shared,
+                       struct map *taken, struct stream *st, struct error *err)
+{
+    struct arena *a = p->arena;
+    int found = state_name_find(c->state, a, c->integration, st->database, st->table,
+                                (struct str){ 0 }, &st->target, err);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    bool twice = map_find(shared, folded(a, st->table)) == &shared_mark;
+    struct str name = st->table;
+    if (c->options->database_in_names || twice)
+        name = arena_printf(a, STR_FMT "__" STR_FMT, STR_ARG(st->database),
+                            STR_ARG(st->table));
+    struct str target = name;
+    for (unsigned n = 2; map_find(taken, folded(a, target)) != NULL; n++)
+        target = arena_printf(a, STR_FMT "_%u", STR_ARG(name), n);
+    st->target = target;
+    return state_name_save(c->state, c->integration, st->database, st->table,
+                           (struct str){ 0 }, target, err);
+}
+
+static int give_targets(const struct plan_context *c, struct plan *p,
+                        const struct mark_list *marks, struct error *err)
+{
+    struct map *shared = map_new();
+    struct map *taken = map_new();
+    int rc = 0;
+    for (size_t i = 0; i < marks->stream_count; i++)
+        (void)map_put(taken, folded(p->arena, marks->streams[i].target), &single_mark);
+    for (size_t i = 0; i < p->stream_count; i++) {
+        struct str name = folded(p->arena, p->streams[i].table);
+        bool before = map_find(shared, name) != NULL;
+        (void)map_put(shared, name, before ? &shared_mark : &single_mark);
+    }
+    for (size_t i = 0; i < p->stream_count && rc == 0; i++) {
+        rc = give_target(c, p, shared, taken, &p->streams[i], err);
+        if (rc == 0)
+            (void)map_put(taken, folded(p->arena, p->streams[i].target), &single_mark);
+    }
+    map_free(shared);
+    map_free(taken);
+    return rc;
+}
+
+/* --- streams
+ * ------------------------------------------------------------------------------ */
+
+static const struct stream_mark *mark_of(const struct mark_list *marks,
+                                         struct str database, struct str table)
+{
+    for (size_t i = 0; i < marks->stream_count; i++)
+        if (str_eq(marks->streams[i].database, database) &&
+            str_eq(marks->streams[i].table, table))
+            return &marks->streams[i];
+    return NULL;
+}
+
+static void stream_init(struct stream *st, struct str database, struct str table)
+{
+    pthread_mutex_init(&st->lock, NULL);
+    st->arena = arena_new(STREAM_ARENA_LIMIT);
+    st->database = arena_str(st->arena, database);
+    st->table = arena_str(st->arena, table);
+}
+
+static void stream_done(struct stream *st)
+{
+    for (struct stream_shape_plan *s = st->shape; s != NULL; s = s->older) {
+        encode_plan_free(s->encode);
+        free(s->json);
+    }
+    spooler_forget(st);
+    arena_free(st->arena);
+    pthread_mutex_destroy(&st->lock);
+}
+
+/* Can the copy under way go on? Then the stream takes over its version, number and
+ * ranges. */
+static bool resume(const struct plan_context *c, struct stream *st,
+                   const struct stream_mark *m)
+{
+    struct page_position p = { 0 };
+    struct error ignored = { 0 };
+    if (m->state != STREAM_COPYING || m->copy_version == 0 || st->method != FULL_PAGES ||
+        page_position_parse(st->arena, m->copy_progress, &p, &ignored) != 0)
+        return false;
+    if (p.shape_hash != schema_hash(st->shape->schema) ||
+        (p.first_at != 0 && clock_wall_us() - p.first_at > c->options->resume_us))
+        return false;
+    st->version = m->copy_version;
+    st->sequence = m->copy_sequence;
+    st->ranges = p.ranges;
+    st->range_count = p.range_count;
+    st->phase = PHASE_READING;
+    st->resumed = true;
+    spooler_resume(st, &p);
+    return true;
+}
+
+static int begin_or_resume(const struct plan_context *c, struct stream *st,
+                           const struct mark_list *marks, struct error *err)
+{
+    const struct stream_mark *m = mark_of(marks, st->database, st->table);
+    if (m != NULL && resume(c, st, m))
+        return 0;
+    if (state_version_get(c->state, c->integration, st->database, st->table, &st->version,
+                          err) != 0)
+        return -1;
+    if (m != NULL && m->live_version > st->version)
+        st->version = m->live_version;
+    if (m != NULL && m->copy_version > st->version)
+        st->version = m->copy_version;
+    if (m != NULL && m->copy_version != 0)
+        spooler_replace(st, m->copy_version);
+    st->version++;
+    return state_version_set(c->state, c->integration, st->database, st->table,
+                             st->version, err);
+}
+
+static int shape_stream(const struct plan_context *c, struct stream *st,
+                        struct error *err)
+{
+    struct table_schema *schema = NULL;
+    struct str why = { 0 };
+    st->method = full_method_of(st->found, c->options->one_view, &why);
+    if (plan_shape(c, st->arena, st->found, &schema, err) != 0 ||
+        plan_add_shape(c, st, schema, err) != 0)
+        return error_wrap(err, "planning table '" STR_FMT "." STR_FMT "'",
+                          STR_ARG(st->database), STR_ARG(st->table));
+    return 0;
+}
+
+/* --- the plan
+ * ------------------------------------------------------------------------------ */
+
+struct selection {
+    const struct catalog_database *db;
+    const struct catalog_table *table;
+};
+
+static int by_size(const void *left, const void *right)
+{
+    const struct selection *a = left;
+    const struct selection *b = right;
+    if (a->table->byte_estimate != b->table->byte_estimate)
+        return a->table->byte_estimate < b->table->byte_estimate ? 1 : -1;
+    int by_database = str_cmp(a->db->name, b->db->name);
+    return by_database != 0 ? by_database
+                            : str_cmp(a->table->schema.name, b->table->schema.name);
+}
+
+static size_t table_total(const struct catalog *cat)
+{
+    size_t n = 0;
+    for (size_t d = 0; d < cat->database_count; d++)
+        n += cat->databases[d].table_count;
+    return n;
+}
+
+static void refuse(struct plan *p, const struct selection *s, struct str why)
+{
+    p->refusals[p->refusal_count++] =
+        (struct plan_refusal){ .database = arena_str(p->arena, s->db->name),
+                               .table = arena_str(p->arena, s->table->schema.name),
+                               .why = arena_str(p->arena, why) };
+}
+
+/* Tables that match, less those that cannot be copied (refused when they were named). */
+static size_t select_tables(const struct plan_context *c, const struct catalog *cat,
+                            struct plan *p, struct selection *out)
+{
+    const struct sync_options *o = c->options;
+    bool *matched = ARENA_ARRAY(p->arena, bool, o->table_count + 1);
+    size_t count = 0;
+    for (size_t d = 0; d < cat->database_count; d++)
+        for (size_t t = 0; t < cat->databases[d].table_count; t++) {
+            struct selection s = { &cat->databases[d], &cat->databases[d].tables[t] };
+            if (!selected(o, s.db, s.table, matched))
+                continue;
+            struct str why = refusal_of(p->arena, s.table);
+            if (why.len > 0)
+                refuse(p, &s, why);
+            else
+                out[count++] = s;
+        }
+    p->unmatched = ARENA_ARRAY(p->arena, struct str, o->table_count + 1);
+    for (size_t i = 0; i < o->table_count; i++)
+        if (!matched[i])
+            p->unmatched[p->unmatched_count++] = arena_str(p->arena, o->tables[i]);
+    qsort(out, count, sizeof *out, by_size);
+    return count;
+}
+
+/* The run that is being continued has finished this table already. */
+static bool finished_since(const struct mark_list *marks, const struct selection *s,
+                           int64_t since)
+{
+    const struct stream_mark *m = mark_of(marks, s->db->name, s->table->schema.name);
+    return since != 0 && m != NULL && m->state == STREAM_LIVE && m->copy_version == 0 &&
+           m->loaded_at >= since;
+}
+
+static int add_streams(const struct plan_context *c, struct plan *p,
+                       const struct selection *s, size_t count,
+                       const struct mark_list *marks, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct stream *st = &p->streams[p->stream_count];
+        stream_init(st, s[i].db->name, s[i].table->schema.name);
+        st->index = (uint32_t)p->stream_count++;
+        st->found = s[i].table;
+        if (shape_stream(c, st, err) != 0 || begin_or_resume(c, st, marks, err) != 0)
+            return -1;
+    }
+    return give_targets(c, p, marks, err);
+}
+
+/* Unfinished copies of tables that are selected no more are dropped. */
+static void add_orphans(struct plan *p, const struct mark_list *marks)
+{
+    size_t selected_count = p->stream_count;
+    for (size_t i = 0; i < marks->stream_count; i++) {
+        const struct stream_mark *m = &marks->streams[i];
+        bool known = m->copy_version == 0;
+        for (size_t k = 0; k < selected_count && !known; k++)
+            known = str_eq(p->streams[k].database, m->database) &&
+                    str_eq(p->streams[k].table, m->table);
+        if (known)
+            continue;
+        struct stream *st = &p->streams[p->stream_count];
+        stream_init(st, m->database, m->table);
+        st->index = (uint32_t)p->stream_count++;
+        st->target = arena_str(st->arena, m->target);
+        st->orphan = true;
+        st->phase = PHASE_FAILED;
+        atomic_store(&st->failed, true);
+        spooler_replace(st, m->copy_version);
+    }
+}
+
+int plan_make(const struct plan_context *c, const struct catalog *catalog,
+              const struct mark_list *marks, int64_t since, struct plan *out,
+              struct error *err)
+{
+    *out = (struct plan){ .arena = arena_new(PLAN_ARENA_LIMIT) };
+    size_t total = table_total(catalog);
+    struct selection *all = xcalloc(total + 1, sizeof *all);
+    out->refusals = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
+    size_t count = select_tables(c, catalog, out, all);
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!finished_since(marks, &all[i], since))
+            all[left++] = all[i];
+    out->finished_before = count - left;
+    out->streams = xcalloc(left + marks->stream_count + 1, sizeof *out->streams);
+    int rc = 0;
+    if (count == 0 && out->refusal_count == 0) {
+        rc = error_set(err, ERR_CONFIG, "no table of the source is selected");
+        err->hint = "Compare --tables and --exclude with what `tailrace discover` lists; "
+                    "views are copied only when they are named.";
+    }
+    if (rc == 0)
+        rc = state_batch_begin(c->state, err);
+    if (rc == 0) {
+        struct error late = { 0 };
+        rc = add_streams(c, out, all, left, marks, err);
+        if (state_batch_end(c->state, rc == 0 ? err : &late) != 0)
+            rc = -1;
+    }
+    if (rc == 0)
+        add_orphans(out, marks);
+    free(all);
+    if (rc != 0)
+        plan_free(out);
+    return rc;
+}
+
+void plan_free(struct plan *p)
+{
+    for (size_t i = 0; i < p->stream_count; i++)
+        stream_done(&p->streams[i]);
+    free(p->streams);
+    arena_free(p->arena);
+    *p = (struct plan){ 0 };
+}

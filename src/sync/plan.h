@@ -1,0 +1,60 @@
+/* src/sync/plan.h
+ *
+ * Which tables a job copies, under which names and shapes, from where they go on. Names
+ * follow part 8 of the architecture and stay once given (state); shapes get version
+ * numbers that grow with every change.
+ *
+ * Thread: plan_make() before the threads; plan_shape() any (state has its own lock).
+ */
+#ifndef SYNC_PLAN_H
+#define SYNC_PLAN_H
+
+#include "row/catalog.h"
+#include "sink/sink.h"
+#include "state/state.h"
+#include "sync/options.h"
+#include "sync/stream.h"
+
+struct plan_context {
+    struct state *state;
+    struct str integration;
+    const struct sync_options *options;
+};
+
+/* A table that was selected by name and cannot be copied, and why. */
+struct plan_refusal {
+    struct str database, table, why;
+};
+
+struct plan {
+    struct arena *arena;    /* owned */
+    struct stream *streams; /* owned; in copying order: small tables last, so that few
+                               large ones do not wait for many small */
+    size_t stream_count;
+    size_t finished_before; /* tables that the run being continued had finished */
+    struct plan_refusal *refusals;
+    size_t refusal_count;
+    struct str *unmatched; /* patterns that named nothing */
+    size_t unmatched_count;
+};
+
+/* Match, name and shape all selected tables. marks tell which copies can go on; since is
+ * the start of the unfinished run that is being continued (0: none): tables that it
+ * finished are left out. Errors: ERR_CONFIG when nothing at all is selected. */
+int plan_make(const struct plan_context *c, const struct catalog *catalog,
+              const struct mark_list *marks, int64_t since, struct plan *out,
+              struct error *err);
+void plan_free(struct plan *p);
+
+/* The shape of one table as it is read now, with names, promotions and version. In the
+ * arena. */
+int plan_shape(const struct plan_context *c, struct arena *a,
+               const struct catalog_table *t, struct table_schema **out,
+               struct error *err);
+
+/* Make it the stream's newest shape: its encode plan and JSON; recorded in the state.
+ * Called with stream.lock held. */
+int plan_add_shape(const struct plan_context *c, struct stream *st,
+                   struct table_schema *schema, struct error *err);
+
+#endif

@@ -1,0 +1,644 @@
+/* The reader threads. See reader.h. */
+#include "sync/reader.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "spool/quarantine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Rejected rows that one delivery gathers before it is pushed whatever its size. */
+#define REJECTS_PER_DELIVERY 256u
+
+/* A key is at most 3072 bytes in InnoDB (reference manual, "InnoDB Limits"); other
+ * engines and 16 columns of lengths fit well below this. */
+#define KEY_TUPLE_LIMIT (64u * 1024u)
+
+/* Connections in a row that are lost before a single row came through. */
+#define FRUITLESS_MAX 10u
+
+/* What one reader has in hand: a range of one generation of a stream. */
+struct task {
+    struct stream *stream;
+    unsigned generation;
+    size_t range;
+    struct page_range from; /* .after is moved on as rows are delivered */
+    enum full_method method;
+    struct stream_shape_plan *shape;
+    int64_t sequence;
+    const struct catalog_table *found;
+};
+
+struct table_reader {
+    struct reader_pool *pool;
+    struct session *session; /* owned; NULL until needed or after it was lost */
+    struct task task;
+    struct buf after;      /* key tuple of the last row delivered in this range */
+    struct delivery *open; /* owned: being filled; its block has rows not yet pushed */
+};
+
+void reader_pool_init(struct reader_pool *p)
+{
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, NULL);
+}
+
+void reader_pool_done(struct reader_pool *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->changed);
+}
+
+static bool stopping(const struct reader_pool *p)
+{
+    return cancel_requested(p->cancel) != CANCEL_NONE;
+}
+
+static int push(struct reader_pool *p, struct delivery *d, struct error *err)
+{
+    if (queue_push(p->queue, d, delivery_weight(d)))
+        return 0;
+    delivery_free(d);
+    return error_set(err, ERR_CANCELLED, "the spool thread has stopped");
+}
+
+static int64_t next_sequence(struct reader_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int64_t now = clock_wall_us() * 1000;
+    int64_t last =
+        p->last_sequence > p->sequence_floor ? p->last_sequence : p->sequence_floor;
+    p->last_sequence = now > last ? now : last + 1;
+    int64_t sequence = p->last_sequence;
+    pthread_mutex_unlock(&p->lock);
+    return sequence;
+}
+
+/* --- giving a stream up, starting it again --------------------------------------------
+ */
+
+static void wake_others(struct reader_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void fail_stream(struct reader_pool *p, struct stream *st, const struct error *why)
+{
+    pthread_mutex_lock(&st->lock);
+    bool first = st->phase != PHASE_FAILED;
+    if (first) {
+        st->phase = PHASE_FAILED;
+        st->why = *why;
+    }
+    unsigned generation = atomic_load(&st->generation);
+    pthread_mutex_unlock(&st->lock);
+    atomic_store(&st->failed, true);
+    atomic_store(&st->ended_at, clock_mono_us());
+    if (first) {
+        log_error(LOG_WARN, "table given up, the others go on", why);
+        struct error ignored = { 0 };
+        (void)push(p, delivery_new(DELIVERY_FAILED, st, generation), &ignored);
+    }
+    wake_others(p);
+}
+
+/* Count a restart and move to the next generation. False when there were too many. */
+static bool begin_restart(struct stream *st, unsigned generation)
+{
+    bool mine = false;
+    pthread_mutex_lock(&st->lock);
+    if (atomic_load(&st->generation) == generation && st->phase != PHASE_FAILED &&
+        st->restarts < RESTARTS_MAX) {
+        st->restarts++;
+        atomic_fetch_add(&st->generation, 1);
+        st->phase = PHASE_STARTING;
+        st->next_range = st->range_count = st->ranges_open = 0;
+        mine = true;
+    }
+    pthread_mutex_unlock(&st->lock);
+    return mine;
+}
+
+static void forget_counts(struct stream *st)
+{
+    atomic_store(&st->rows_read, 0);
+    atomic_store(&st->nulls_by_policy, 0);
+    atomic_store(&st->bytes_read, 0);
+    atomic_store(&st->first_read_at, 0);
+    atomic_store(&st->last_read_at, 0);
+}
+
+/* --- finding ranges -------------------------------------------------------------------
+ */
+
+static int connect_if_needed(struct table_reader *r, struct error *err)
+{
+    struct reader_pool *p = r->pool;
+    if (r->session != NULL)
+        return 0;
+    r->session = source_connect(p->source, p->options->reconnect_us, p->cancel, err);
+    if (r->session != NULL)
+        return 0;
+    if (err->code != ERR_CANCELLED) {
+        pthread_mutex_lock(&p->lock);
+        if (p->lost.code == ERR_NONE)
+            p->lost = *err;
+        pthread_mutex_unlock(&p->lock);
+        cancel_request(p->cancel, CANCEL_GRACEFUL);
+        wake_others(p);
+        return error_set(err, ERR_CANCELLED, "the source cannot be reached");
+    }
+    return -1;
+}
+
+static void drop_session(struct table_reader *r)
+{
+    source_disconnect(r->session);
+    r->session = NULL;
+}
+
+/* Look the table up again after it changed under us. */
+static int rediscover(struct table_reader *r, struct stream *st, struct error *err)
+{
+    struct catalog *c = source_discover_table(r->session, st->database, st->table,
+                                              r->pool->options->always_int, err);
+    if (c == NULL)
+        return -1;
+    const struct catalog_table *t = catalog_find(c, st->database, st->table, false);
+    int rc = 0;
+    if (t == NULL || !t->readable)
+        rc = error_set(err, ERR_SCHEMA, "table '" STR_FMT "." STR_FMT "' is gone",
+                       STR_ARG(st->database), STR_ARG(st->table));
+    pthread_mutex_lock(&st->lock);
+    struct table_schema *schema = NULL;
+    if (rc == 0)
+        rc = plan_shape(r->pool->plan, st->arena, t, &schema, err);
+    if (rc == 0)
+        rc = plan_add_shape(r->pool->plan, st, schema, err);
+    if (rc == 0) {
+        struct catalog_table *copy = ARENA_NEW(st->arena, struct catalog_table);
+        *copy = *t;
+        copy->schema = *schema_copy(st->arena, &t->schema);
+        copy->key_name = arena_str(st->arena, t->key_name);
+        copy->engine = arena_str(st->arena, t->engine);
+        copy->why = copy->comment = (struct str){ 0 };
+        st->found = copy;
+        st->method = full_method_of(copy, r->pool->options->one_view, &(struct str){ 0 });
+        st->version++;
+        rc = state_version_set(r->pool->plan->state, r->pool->plan->integration,
+                               st->database, st->table, st->version, err);
+    }
+    pthread_mutex_unlock(&st->lock);
+    catalog_free(c);
+    return rc;
+}
+
+#define SPLIT_MIN_BYTES ((uint64_t)32 << 20)
+
+static unsigned parts_for(const struct reader_pool *p, const struct stream *st)
+{
+    if (p->options->source_connections < 2 || st->found->byte_estimate < SPLIT_MIN_BYTES)
+        return 1;
+    return p->options->source_connections * 4;
+}
+
+/* The stream's ranges, found by the server, are told to the spool thread, then to the
+ * other readers: START comes before any row. */
+static int start_stream(struct table_reader *r, struct stream *st, struct error *err)
+{
+    struct reader_pool *p = r->pool;
+    struct page_range *ranges = NULL;
+    size_t count = 0;
+    if (connect_if_needed(r, err) != 0)
+        return -1;
+    pthread_mutex_lock(&st->lock);
+    unsigned generation = atomic_load(&st->generation);
+    const struct catalog_table *found = st->found;
+    struct stream_shape_plan *shape = st->shape;
+    enum full_method method = st->method;
+    uint64_t version = st->version;
+    pthread_mutex_unlock(&st->lock);
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
+    unsigned parts = method == FULL_PAGES ? parts_for(p, st) : 1;
+    int64_t sequence = next_sequence(p); /* before the first page: at P0 */
+    if (full_split(r->session, a, shape->schema, found, parts, &ranges, &count, err) != 0)
+        return -1;
+
+    pthread_mutex_lock(&st->lock);
+    st->ranges = ARENA_ARRAY(st->arena, struct page_range, count);
+    for (size_t i = 0; i < count; i++)
+        st->ranges[i] =
+            (struct page_range){ .after = arena_str(st->arena, ranges[i].after),
+                                 .upto = arena_str(st->arena, ranges[i].upto) };
+    st->sequence = sequence;
+    struct delivery *d = delivery_new(DELIVERY_START, st, generation);
+    d->shape = shape;
+    d->ranges = st->ranges;
+    d->range_count = count;
+    d->version = version;
+    d->sequence = sequence;
+    d->resumable = method == FULL_PAGES;
+    pthread_mutex_unlock(&st->lock);
+    if (push(p, d, err) != 0)
+        return -1;
+    pthread_mutex_lock(&st->lock);
+    st->range_count = count;
+    st->next_range = 0;
+    st->phase = PHASE_READING;
+    pthread_mutex_unlock(&st->lock);
+    wake_others(p);
+    return 0;
+}
+
+/* --- work -----------------------------------------------------------------------------
+ */
+
+/* Take the next undone range of a stream that is being read. Called with pool.lock held.
+ */
+static bool take_range(struct table_reader *r, struct stream *st)
+{
+    bool taken = false;
+    pthread_mutex_lock(&st->lock);
+    while (st->phase == PHASE_READING && !taken && st->next_range < st->range_count) {
+        size_t i = st->next_range++;
+        if (st->ranges[i].done)
+            continue;
+        st->ranges_open++;
+        r->task = (struct task){ .stream = st,
+                                 .generation = atomic_load(&st->generation),
+                                 .range = i,
+                                 .from = st->ranges[i],
+                                 .method = st->method,
+                                 .shape = st->shape,
+                                 .sequence = st->sequence,
+                                 .found = st->found };
+        taken = true;
+    }
+    pthread_mutex_unlock(&st->lock);
+    return taken;
+}
+
+enum work { WORK_NONE, WORK_RANGE, WORK_START };
+
+/* A range of a stream under way, else the next stream, else wait while others may still
+ * make ranges. */
+static enum work take_work(struct table_reader *r)
+{
+    struct reader_pool *p = r->pool;
+    enum work work = WORK_NONE;
+    pthread_mutex_lock(&p->lock);
+    while (!stopping(p)) {
+        for (size_t i = 0; i < p->next_stream && work == WORK_NONE; i++)
+            if (atomic_load(&p->streams[i].ended_at) == 0 &&
+                take_range(r, &p->streams[i]))
+                work = WORK_RANGE;
+        if (work == WORK_NONE && p->next_stream < p->stream_count) {
+            struct stream *st = &p->streams[p->next_stream++];
+            atomic_store(&st->started_at, clock_mono_us());
+            r->task = (struct task){ .stream = st };
+            work = WORK_START;
+        }
+        if (work != WORK_NONE || p->busy == 0)
+            break;
+        pthread_cond_wait(&p->changed, &p->lock);
+    }
+    if (work != WORK_NONE)
+        p->busy++;
+    else
+        pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    return work;
+}
+
+static void work_ended(struct reader_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->busy--;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* --- one range ------------------------------------------------------------------------
+ */
+
+static void open_delivery(struct table_reader *r)
+{
+    struct task *t = &r->task;
+    r->open = delivery_new(DELIVERY_ROWS, t->stream, t->generation);
+    r->open->shape = t->shape;
+    r->open->block =
+        block_new(t->stream->index, t->shape->schema, r->pool->options->row_limit);
+    r->open->block->range = (uint32_t)t->range;
+}
+
+static void count_block(struct stream *st, const struct block *b)
+{
+    atomic_fetch_add(&st->rows_read, b->source_rows);
+    atomic_fetch_add(&st->bytes_read, b->source_bytes);
+    if (b->null_by_policy != NULL)
+        for (unsigned i = 0; i < b->column_count; i++)
+            atomic_fetch_add(&st->nulls_by_policy, b->null_by_policy[i]);
+    int_fast64_t none = 0;
+    if (b->read_at != 0) {
+        (void)atomic_compare_exchange_strong(&st->first_read_at, &none, b->read_at);
+        atomic_store(&st->last_read_at, b->read_at);
+    }
+}
+
+/* Push what is open; the range's own resume point moves with it. */
+static int flush(struct table_reader *r, bool range_done, struct error *err)
+{
+    struct block *b = r->open->block;
+    b->range_done = range_done;
+    buf_clear(&b->after);
+    buf_add_str(&b->after, buf_str(&r->after));
+    if (buf_check(&b->after, "a key", err) != 0)
+        return -1;
+    count_block(r->task.stream, b);
+    struct delivery *d = r->open;
+    r->open = NULL;
+    return push(r->pool, d, err);
+}
+
+/* A boolean column holds another number: from here on it is an integer, for every reader.
+ */
+static int promote(struct table_reader *r, unsigned column, struct error *err)
+{
+    struct stream *st = r->task.stream;
+    if ((r->open->block->rows > 0 || r->open->reject_count > 0) &&
+        flush(r, false, err) != 0)
+        return -1;
+    delivery_free(r->open);
+    r->open = NULL;
+    pthread_mutex_lock(&st->lock);
+    struct stream_shape_plan *newest = st->shape;
+    int rc = 0;
+    if (newest->schema->columns[column].type == TYPE_BOOL) {
+        struct str name = newest->schema->columns[column].name;
+        rc = state_promotion_save(r->pool->plan->state, r->pool->plan->integration,
+                                  st->database, st->table, name, err);
+        if (rc == 0)
+            rc = plan_add_shape(r->pool->plan, st,
+                                schema_promote_bool(st->arena, newest->schema, column),
+                                err);
+        log_event(LOG_INFO, "boolean column holds other numbers: an integer from here on",
+                  F_STR("table", st->table), F_STR("column", name));
+    }
+    r->task.shape = st->shape;
+    pthread_mutex_unlock(&st->lock);
+    if (rc == 0)
+        open_delivery(r);
+    return rc;
+}
+
+static void reject(struct table_reader *r, const struct value *cells, unsigned column,
+                   const char *reason)
+{
+    CLEANUP(buf_done) struct buf record;
+    buf_init(&record, (size_t)REJECT_RECORD_LIMIT * 2);
+    encode_reject_record(r->task.shape->schema, cells, REJECT_RECORD_LIMIT, &record);
+    delivery_reject(r->open, column, reason, buf_str(&record), clock_wall_us());
+}
+
+static int take_row(struct table_reader *r, const struct full_reader *fr,
+                    const struct value *cells, bool too_big, struct error *err)
+{
+    struct encode_fault fault = { 0 };
+    struct row_meta meta = { .op = OP_SNAPSHOT,
+                             .sequence = r->task.sequence,
+                             .at = clock_wall_us() };
+    enum encode_result result = ENCODE_TOO_BIG;
+    while (!too_big) {
+        result = encode_row(r->task.shape->encode, r->open->block, &meta, cells, &fault);
+        if (result != ENCODE_PROMOTE)
+            break;
+        if (promote(r, fault.column, err) != 0)
+            return -1;
+    }
+    if (result == ENCODE_TOO_BIG) {
+        fault.column = UINT16_MAX;
+        (void)snprintf(fault.reason, sizeof fault.reason,
+                       "row of %" PRIu64 " bytes passes row_limit (%" PRIu64 ")",
+                       full_reader_row_bytes(fr), r->pool->options->row_limit);
+    }
+    if (result != ENCODE_OK)
+        reject(r, cells, fault.column, fault.reason);
+    struct block *b = r->open->block;
+    b->source_rows++;
+    b->source_bytes += full_reader_row_bytes(fr);
+    b->read_at = meta.at;
+    if (r->task.method == FULL_PAGES) {
+        buf_clear(&r->after);
+        full_reader_key(fr, &r->after);
+    }
+    if (b->bytes.len >= BLOCK_SOFT_BYTES ||
+        r->open->reject_count >= REJECTS_PER_DELIVERY) {
+        if (flush(r, false, err) != 0)
+            return -1;
+        open_delivery(r);
+    }
+    return 0;
+}
+
+static bool still_current(const struct table_reader *r)
+{
+    const struct stream *st = r->task.stream;
+    return !atomic_load(&st->failed) &&
+           atomic_load(&st->generation) == r->task.generation;
+}
+
+/* Read the range from its resume point to its end. 1: done, 0: stopped early (cancelled,
+ * or the stream is no longer ours), -1: err. */
+static int read_range(struct table_reader *r, struct error *err)
+{
+    const struct sync_options *o = r->pool->options;
+    struct full_options fo = { .page_bytes = o->page_bytes,
+                               .page_time_us = o->page_time_us,
+                               .row_limit = o->row_limit,
+                               .view_age_us = o->view_age_us,
+                               .replace_bad_text = o->replace_bad_text };
+    struct page_range from = { .after = buf_str(&r->after), .upto = r->task.from.upto };
+    struct full_table table = { .shape = r->task.shape->schema,
+                                .found = r->task.found,
+                                .method = r->task.method,
+                                .pace = &r->task.stream->pace };
+    struct full_reader *fr =
+        full_reader_open(r->session, &table, &from, &fo, r->pool->governor, err);
+    if (fr == NULL)
+        return -1;
+    int rc = 0;
+    while (rc == 0 && still_current(r) && !stopping(r->pool)) {
+        const struct value *cells = NULL;
+        enum full_next next = full_reader_next(fr, &cells, err);
+        if (next == FULL_END) {
+            rc = 1;
+        } else if (next == FULL_ERROR) {
+            rc = -1;
+        } else if (next != FULL_PAGE &&
+                   take_row(r, fr, cells, next == FULL_TOO_BIG, err) != 0) {
+            rc = -1;
+        }
+    }
+    full_reader_close(fr);
+    return rc;
+}
+
+/* Bring what was read before a fault or a stop to the spool: those rows are good. One
+ * view without its end is worth nothing and is dropped. */
+static int keep_partial(struct table_reader *r, struct error *err)
+{
+    if (r->open == NULL)
+        return 0;
+    bool worth = r->task.method == FULL_PAGES && still_current(r) &&
+                 r->open->block->source_rows > 0;
+    if (worth)
+        return flush(r, false, err);
+    delivery_free(r->open);
+    r->open = NULL;
+    return 0;
+}
+
+/* A range of an older generation does not count any more. */
+static void range_ended(struct stream *st, unsigned generation)
+{
+    pthread_mutex_lock(&st->lock);
+    if (atomic_load(&st->generation) != generation) {
+        pthread_mutex_unlock(&st->lock);
+        return;
+    }
+    st->ranges_open--;
+    bool more = st->ranges_open > 0;
+    for (size_t i = st->next_range; i < st->range_count && !more; i++)
+        more = !st->ranges[i].done;
+    if (!more && st->phase == PHASE_READING) {
+        st->phase = PHASE_READ;
+        atomic_store(&st->ended_at, clock_mono_us());
+    }
+    pthread_mutex_unlock(&st->lock);
+}
+
+/* The table changed, or its one view broke: copy it again from the start, when it may. */
+static int restart(struct table_reader *r, struct error *err)
+{
+    struct reader_pool *p = r->pool;
+    struct stream *st = r->task.stream;
+    if (!begin_restart(st, r->task.generation))
+        return still_current(r) ? -1 : 0;
+    log_error(LOG_INFO, "copy starts again", err);
+    forget_counts(st);
+    struct delivery *d = delivery_new(DELIVERY_RESTART, st, atomic_load(&st->generation));
+    if (push(p, d, err) != 0 || connect_if_needed(r, err) != 0 ||
+        rediscover(r, st, err) != 0)
+        return -1;
+    return start_stream(r, st, err);
+}
+
+/* After a failed read: 0 when there is something left to do, -1 when the stream is lost.
+ */
+static int recover(struct table_reader *r, struct error *err)
+{
+    struct error ignored = { 0 };
+    struct error cause = *err;
+    if (keep_partial(r, &ignored) != 0)
+        return -1;
+    if (cause.code == ERR_NETWORK) {
+        log_error(LOG_WARN, "connection to the source lost, connecting again", &cause);
+        drop_session(r);
+        if (connect_if_needed(r, err) != 0)
+            return -1;
+        return r->task.method == FULL_PAGES ? 0 : restart(r, err);
+    }
+    drop_session(r); /* it may stand in the middle of a result */
+    return cause.code == ERR_SCHEMA ? restart(r, err) : -1;
+}
+
+/* Read on through lost connections, as long as each brings some rows. */
+static int read_through(struct table_reader *r, struct error *err)
+{
+    struct backoff pause = { .first_us = 100 * 1000, .cap_us = 5 * 1000 * 1000 };
+    uint64_t seen = 0;
+    while (still_current(r) && !stopping(r->pool)) {
+        if (connect_if_needed(r, err) != 0)
+            return -1;
+        if (r->open == NULL)
+            open_delivery(r);
+        int rc = read_range(r, err);
+        if (rc != -1 || err->code == ERR_CANCELLED)
+            return rc;
+        uint64_t rows = atomic_load(&r->task.stream->rows_read);
+        if (rows != seen)
+            pause.tries = 0;
+        seen = rows;
+        if (err->code == ERR_NETWORK && pause.tries >= FRUITLESS_MAX)
+            return -1;
+        if (recover(r, err) != 0)
+            return -1;
+        (void)clock_wait_us(r->pool->cancel, backoff_next_us(&pause));
+    }
+    return 0;
+}
+
+static void run_range(struct table_reader *r)
+{
+    struct error err = { 0 };
+    buf_clear(&r->after);
+    buf_add_str(&r->after, r->task.from.after);
+    log_scope_begin("table", r->task.stream->table);
+    int rc = read_through(r, &err);
+    if (rc == 1)
+        rc = flush(r, true, &err) == 0 ? 1 : -1;
+    else if (rc == 0)
+        rc = keep_partial(r, &err);
+    if (rc == -1 && err.code != ERR_CANCELLED && still_current(r))
+        fail_stream(r->pool, r->task.stream, &err);
+    delivery_free(r->open);
+    r->open = NULL;
+    if (rc != 1)
+        drop_session(r);
+    range_ended(r->task.stream, r->task.generation);
+    log_scope_end();
+}
+
+static void run_start(struct table_reader *r)
+{
+    struct error err = { 0 };
+    struct stream *st = r->task.stream;
+    log_scope_begin("table", st->table);
+    pthread_mutex_lock(&st->lock);
+    st->phase = PHASE_STARTING;
+    pthread_mutex_unlock(&st->lock);
+    int rc = start_stream(r, st, &err);
+    if (rc != 0 && err.code == ERR_NETWORK) {
+        drop_session(r);
+        err = (struct error){ 0 };
+        rc = start_stream(r, st, &err);
+    }
+    if (rc != 0 && err.code != ERR_CANCELLED)
+        fail_stream(r->pool, st, &err);
+    if (rc != 0)
+        drop_session(r);
+    log_scope_end();
+}
+
+void reader_run(struct reader_pool *p)
+{
+    struct table_reader r = { .pool = p };
+    buf_init(&r.after, KEY_TUPLE_LIMIT);
+    for (;;) {
+        enum work work = take_work(&r);
+        if (work == WORK_NONE)
+            break;
+        if (work == WORK_START)
+            run_start(&r);
+        else
+            run_range(&r);
+        work_ended(p);
+    }
+    drop_session(&r);
+    buf_done(&r.after);
+}

@@ -1,0 +1,19 @@
+/* src/sync/recover.h
+ *
+ * What an earlier run left in the spool, looked at before it is loaded.
+ *
+ * Thread: the job's.
+ */
+#ifndef SYNC_RECOVER_H
+#define SYNC_RECOVER_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+/* Epochs that were captured for another destination (the file was deleted or replaced
+ * since) hold parts of copies whose other parts are gone with it: they are removed with a
+ * warning, and the tables are read again. */
+int recover_foreign(const char *spool_dir, const char *lane, struct str destination_id,
+                    struct error *err);
+
+#endif

@@ -1,0 +1,87 @@
+/* src/sync/stream.h
+ *
+ * One table within one job: what is read, under which names, how far. Shared between the
+ * reader threads, the spool thread and the loader, so each field says who may touch it:
+ *
+ *   plan      set before the threads start, read by all
+ *   [lock]    under stream.lock
+ *   [spool]   the spool thread alone
+ *   [atomic]  any, through stdatomic
+ *
+ * A copy that must start again (the table changed while it was read, or its one view
+ * broke) is the next *generation* of the stream, with the next version number; deliveries
+ * of older generations are dropped by the spool thread.
+ */
+#ifndef SYNC_STREAM_H
+#define SYNC_STREAM_H
+
+#include "avro/encode.h"
+#include "row/catalog.h"
+#include "row/position.h"
+#include "source/full.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One shape of the stream, with what is compiled from it. Never freed before the job
+ * ends, since blocks of older shapes may still be on their way. */
+struct stream_shape_plan {
+    struct table_schema *schema;
+    struct encode_plan *encode; /* owned */
+    char *json;                 /* owned; AVRO_CHANGE schema */
+    struct stream_shape_plan *older;
+};
+
+enum stream_phase {
+    PHASE_WAITING = 0, /* nobody has started it */
+    PHASE_STARTING,    /* a reader works out its ranges */
+    PHASE_READING,
+    PHASE_READ,   /* every range is read */
+    PHASE_FAILED, /* given up in this job; why says so */
+};
+
+struct stream {
+    uint32_t index;                     /* plan: place in the job's array */
+    struct str database, table, target; /* plan */
+    const struct catalog_table *found;  /* plan, [lock] after a restart */
+    enum full_method method;            /* likewise */
+
+    pthread_mutex_t lock;
+    struct arena *arena;             /* [lock] shapes and ranges */
+    struct stream_shape_plan *shape; /* [lock] the newest */
+    enum stream_phase phase;         /* [lock] */
+    struct page_range *ranges;      /* [lock] what readers take; .after as of the start */
+    size_t range_count, next_range; /* [lock] */
+    size_t ranges_open;             /* [lock] taken and not finished */
+    unsigned restarts;              /* [lock] */
+    struct page_pace pace;          /* under the governor's lock */
+    struct error why;               /* [lock] of PHASE_FAILED */
+
+    atomic_uint generation;
+    atomic_bool failed; /* readers leave it alone */
+
+    uint64_t version; /* [lock] of the copy being made */
+    int64_t sequence; /* [lock] of its rows */
+    bool resumed;     /* plan: goes on from an earlier job */
+    bool orphan;      /* plan: only an unfinished copy to drop, nothing to read */
+
+    /* What the spool thread knows of the stream, all [spool]. */
+    struct {
+        uint64_t version;
+        int64_t sequence;
+        bool begun;     /* BEGIN is in an epoch, so ABANDON has something to drop */
+        bool resumable; /* read by pages: progress is worth keeping */
+        bool keyless;
+        uint64_t epoch; /* the epoch in which `index` holds */
+        int index;
+        struct page_position progress; /* ranges and their keys owned */
+    } spooled;
+
+    atomic_uint_fast64_t rows_read, rows_rejected, rows_applied, rows_superseded;
+    atomic_uint_fast64_t nulls_by_policy, bytes_read;
+    atomic_int_fast64_t first_read_at, last_read_at;
+    atomic_int_fast64_t started_at, ended_at; /* monotonic */
+    atomic_bool joined;                       /* the loader saw the join committed */
+};
+
+#endif
