@@ -26,6 +26,7 @@ struct catalog_table {
     enum table_kind kind;
     enum key_source key;
     bool key_has_prefix; /* the key indexes only the start of a column: no order to read by */
+    bool key_is_unordered; /* a hash, an ignored index, or mixed directions: likewise */
     bool readable;       /* SELECT was granted on it and its definition is valid */
     struct str why;      /* when not readable or when the table cannot be copied: a sentence */
     struct str engine;   /* "InnoDB"; empty for a view */

@@ -1,17 +1,19 @@
 /* src/source/full.h
  *
- * One table by pages in key order, through the binary protocol, unbuffered. A table is read as
- * one or more key ranges, each by its own reader on its own connection; any row is a
- * place to resume, since its key is. Tables without a usable key order, and all tables with
- * `one_view`, are read by one statement in one view with an age limit, and cannot resume.
+ * One table by pages in key order, through the binary protocol, unbuffered. A table is
+ * read as one or more key ranges, each by its own reader on its own connection; any row
+ * is a place to resume, since its key is. Tables without a usable key order, and all
+ * tables with `one_view`, are read by one statement in one view with an age limit, and
+ * cannot resume.
  *
  *   SELECT key columns, other columns FROM t FORCE INDEX (key)
  *    WHERE key > after [AND key <= upto] ORDER BY key LIMIT n
  *
- * The server orders keys and evaluates bounds in the column's collation (decision 7); bounds are
- * sent as stored bytes.
+ * The server orders keys and evaluates bounds in the column's collation (decision 7);
+ * bounds are sent as stored bytes.
  *
- * Thread: a reader belongs to the thread that runs it; a full_table is read-only and shared.
+ * Thread: a reader belongs to the thread that runs it; a full_table is read-only and
+ * shared.
  */
 #ifndef SOURCE_FULL_H
 #define SOURCE_FULL_H
@@ -29,15 +31,16 @@ enum full_method {
 };
 
 struct full_options {
-    uint64_t page_bytes;     /* option page_bytes: about how much one page returns */
-    int64_t page_time_us;    /* option page_time: about how long one page may take */
-    size_t row_limit;        /* option row_limit */
-    int64_t view_age_us;     /* option view_age_limit: a view is given up when older */
-    bool replace_bad_text;   /* option bad_text: replace instead of reject */
+    uint64_t page_bytes;   /* option page_bytes: about how much one page returns */
+    int64_t page_time_us;  /* option page_time: about how long one page may take */
+    size_t row_limit;      /* option row_limit */
+    int64_t view_age_us;   /* option view_age_limit: a view is given up when older */
+    bool replace_bad_text; /* option bad_text: replace instead of reject */
 };
 
 /* How this table can be read, and why when it is not FULL_PAGES (a sentence in *why). */
-enum full_method full_method_of(const struct catalog_table *t, bool one_view, struct str *why);
+enum full_method full_method_of(const struct catalog_table *t, bool one_view,
+                                struct str *why);
 
 /* Split a table into about `parts` ranges in key order; the server finds the bounds. One
  * range for FULL_ONE_VIEW and small tables. Ranges live in the arena. */
@@ -45,8 +48,8 @@ int full_split(struct session *s, struct arena *a, const struct table_schema *sh
                const struct catalog_table *t, unsigned parts, struct page_range **out,
                size_t *out_count, struct error *err);
 
-/* The later half of a single-integer-key range that is still long is cut off for an idle reader:
- * the range keeps what is before the cut. False when it cannot be halved. */
+/* The later half of a single-integer-key range that is still long is cut off for an idle
+ * reader: the range keeps what is before the cut. False when it cannot be halved. */
 bool full_halve(const struct table_schema *shape, struct str after, struct str upto,
                 struct arena *a, struct str *middle);
 
@@ -90,7 +93,8 @@ uint64_t full_reader_row_bytes(const struct full_reader *r);
 /* Cells whose bytes were no characters and were replaced, so far. */
 uint64_t full_reader_replaced(const struct full_reader *r);
 
-/* Move the end of the range nearer (another reader took the rest); applies from the next page. */
+/* Move the end of the range nearer (another reader took the rest); applies from the next
+ * page. */
 void full_reader_set_upto(struct full_reader *r, struct str upto);
 
 #endif
