@@ -439,6 +439,18 @@ struct session *session_open(const struct session_options *o, struct error *err)
     return NULL;
 }
 
+struct session *session_over(struct packet_io io, const struct result_dialect *d,
+                             int64_t timeout_us)
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    s->fd = -1;
+    s->query_limit = DEFAULT_QUERY_LIMIT;
+    s->arena = arena_new(FACTS_BYTES);
+    s->dialect = *d;
+    packet_init(&s->packets, io, timeout_us, timeout_us);
+    return s;
+}
+
 void session_close(struct session *s)
 {
     if (s == NULL)

@@ -88,6 +88,11 @@ struct session;
  * is seen before it and after it. NULL with err on failure. */
 struct session *session_open(const struct session_options *o, struct error *err);
 
+/* A session over bytes that somebody else provides, already logged in and set up: tests
+ * and scripted servers. Its facts are empty. */
+struct session *session_over(struct packet_io io, const struct result_dialect *d,
+                             int64_t timeout_us);
+
 /* NULL is fine. A session that is broken or in the middle of a result is cut off. */
 void session_close(struct session *s);
 

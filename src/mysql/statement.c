@@ -237,7 +237,7 @@ int statement_drain(struct statement *st, struct error *err)
 {
     struct packet row;
     int more;
-    st->row_limit = 0;
+    st->row_limit = PACKET_HEAD_BYTES; /* enough to know a row from an error */
     while ((more = statement_next(st, &row, err)) > 0)
         ;
     return more;
