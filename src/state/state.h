@@ -1,7 +1,7 @@
 /* src/state/state.h
  *
- * What must survive a restart and is not proved by spool and destination: integrations, names and
- * shapes given to streams, jobs with their logs and reports. One SQLite file,
+ * What must survive a restart and is not proved by spool and destination: integrations,
+ * names and shapes given to streams, jobs with their logs and reports. One SQLite file,
  * DATA_DIR/tailrace.db (WAL, synchronous FULL), with numbered migrations. What a copy has
  * reached is not here: that is in the spool and in the destination, so losing this
  * file loses history, never rows.
@@ -28,12 +28,13 @@ struct state;
 struct state *state_open(const char *data_dir, struct error *err);
 void state_close(struct state *s); /* NULL is fine */
 
-/* Many small writes as one: those between begin and end become durable together. Nested calls
- * count. A failure inside does not undo the others. */
+/* Many small writes as one: those between begin and end become durable together. Nested
+ * calls count. A failure inside does not undo the others. */
 int state_batch_begin(struct state *s, struct error *err);
 int state_batch_end(struct state *s, struct error *err);
 
-/* --- integrations --------------------------------------------------------------------- */
+/* --- integrations ---------------------------------------------------------------------
+ */
 
 struct integration {
     struct str name;          /* as given by --name: the display name */
@@ -48,41 +49,45 @@ struct integration {
 int state_integration_find(struct state *s, struct arena *a, struct str name,
                            struct integration *out, struct error *err);
 /* Insert or update by name; target_schema never changes once written. */
-int state_integration_save(struct state *s, const struct integration *i, struct error *err);
+int state_integration_save(struct state *s, const struct integration *i,
+                           struct error *err);
 int state_integration_list(struct state *s, struct arena *a, struct integration **out,
                            size_t *count, struct error *err);
 
-/* --- streams: names and shapes that must stay -------------------------------------------- */
+/* --- streams: names and shapes that must stay
+ * -------------------------------------------- */
 
 struct stream_shape {
     struct str database, table;
-    uint32_t version; /* of the shape */
-    uint64_t hash;    /* schema_hash() */
+    uint32_t version;       /* of the shape */
+    uint64_t hash;          /* schema_hash() */
     struct str schema_json; /* Avro, AVRO_ROW */
     int64_t seen_at;
 };
 
 /* Record a shape; the same (version) again is a no-op. */
-int state_shape_save(struct state *s, struct str integration, const struct stream_shape *sh,
-                     struct error *err);
+int state_shape_save(struct state *s, struct str integration,
+                     const struct stream_shape *sh, struct error *err);
 /* All shapes of a table, oldest first. */
 int state_shape_list(struct state *s, struct arena *a, struct str integration,
                      struct str database, struct str table, struct stream_shape **out,
                      size_t *count, struct error *err);
 
-/* Avro name given to a source column; stays for ever (part 8 of the architecture). Also the
- * destination's table name with column empty. -1 error, 0 not there, 1 found. */
+/* Avro name given to a source column; stays for ever (part 8 of the architecture). Also
+ * the destination's table name with column empty. -1 error, 0 not there, 1 found. */
 int state_name_find(struct state *s, struct arena *a, struct str integration,
                     struct str database, struct str table, struct str column,
                     struct str *out, struct error *err);
 int state_name_save(struct state *s, struct str integration, struct str database,
-                    struct str table, struct str column, struct str name, struct error *err);
+                    struct str table, struct str column, struct str name,
+                    struct error *err);
 
 /* Boolean columns that were seen to hold other numbers: integers from then on. */
 int state_promotion_save(struct state *s, struct str integration, struct str database,
                          struct str table, struct str column, struct error *err);
 int state_promotion_find(struct state *s, struct str integration, struct str database,
-                         struct str table, struct str column, bool *out, struct error *err);
+                         struct str table, struct str column, bool *out,
+                         struct error *err);
 
 /* The newest version number handed out for a stream's copies; 0 when there is none. */
 int state_version_get(struct state *s, struct str integration, struct str database,
@@ -90,15 +95,16 @@ int state_version_get(struct state *s, struct str integration, struct str databa
 int state_version_set(struct state *s, struct str integration, struct str database,
                       struct str table, uint64_t version, struct error *err);
 
-/* --- jobs, logs, reports ---------------------------------------------------------------- */
+/* --- jobs, logs, reports
+ * ---------------------------------------------------------------- */
 
 enum job_outcome {
     JOB_RUNNING = 0,
     JOB_SUCCEEDED,
-    JOB_PARTIAL,   /* some streams failed or have quarantined rows */
+    JOB_PARTIAL, /* some streams failed or have quarantined rows */
     JOB_FAILED,
     JOB_STOPPED,
-    JOB_DIED,      /* found running although its process is gone */
+    JOB_DIED, /* found running although its process is gone */
 };
 
 const char *job_outcome_name(enum job_outcome o);
@@ -113,14 +119,16 @@ struct job_row {
 };
 
 struct report_row {
-    struct str database, table, target, method, state; /* state: "live", "copying", "failed" */
+    struct str database, table, target, method,
+        state; /* state: "live", "copying", "failed" */
     uint64_t read, applied, superseded, filtered, quarantined, null_by_policy, bytes;
     int64_t first_read_at, last_read_at, took_us;
     uint64_t version;
     struct str error; /* why this stream did not finish */
 };
 
-int state_job_start(struct state *s, struct str integration, int64_t *id, struct error *err);
+int state_job_start(struct state *s, struct str integration, int64_t *id,
+                    struct error *err);
 int state_job_end(struct state *s, int64_t id, enum job_outcome outcome,
                   const struct error *failure, struct error *err);
 /* Newest first; integration empty means all. Marks jobs whose process is gone as died. */
@@ -130,8 +138,8 @@ int state_job_list(struct state *s, struct arena *a, struct str integration, siz
 /* Insert or replace the row of one stream of a job. */
 int state_report_save(struct state *s, int64_t job, const struct report_row *r,
                       struct error *err);
-int state_report_list(struct state *s, struct arena *a, int64_t job, struct report_row **out,
-                      size_t *count, struct error *err);
+int state_report_list(struct state *s, struct arena *a, int64_t job,
+                      struct report_row **out, size_t *count, struct error *err);
 
 /* The job log: a log sink (base/log.h) whose ctx is a state_log. Bounded per job. */
 struct state_log;
@@ -140,6 +148,7 @@ void state_log_sink(void *ctx, const struct log_event *e);
 void state_log_close(struct state_log *l); /* writes what is buffered */
 
 struct log_row {
+    int64_t id; /* grows; of use as after_id */
     int64_t at;
     enum log_level level;
     struct str text;
