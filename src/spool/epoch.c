@@ -310,21 +310,31 @@ static struct part *part_begin(struct epoch_writer *w, const struct part *what,
     return p;
 }
 
-/* Give back the longest unused descriptor when there are too many. */
-static int bound_descriptors(struct epoch_writer *w, struct error *err)
+/* Before one more is used: give back the longest unused descriptor and codec when there
+ * are too many of them. */
+static int bound_resources(struct epoch_writer *w, struct error *err)
 {
-    size_t open = 0;
-    struct part *oldest = NULL;
+    size_t files = 0;
+    size_t codecs = 0;
+    struct part *oldest_file = NULL;
+    struct part *oldest_codec = NULL;
     for (size_t i = 0; i < w->part_count; i++) {
         struct part *p = &w->parts[i];
         const struct hashfile *file = segment_file(p->segment);
-        if (file == NULL || !hashfile_is_open(file))
-            continue;
-        open++;
-        if (oldest == NULL || p->used_at < oldest->used_at)
-            oldest = p;
+        if (file != NULL && hashfile_is_open(file)) {
+            files++;
+            if (oldest_file == NULL || p->used_at < oldest_file->used_at)
+                oldest_file = p;
+        }
+        if (!segment_is_idle(p->segment)) {
+            codecs++;
+            if (oldest_codec == NULL || p->used_at < oldest_codec->used_at)
+                oldest_codec = p;
+        }
     }
-    return open < EPOCH_OPEN_FILES ? 0 : segment_rest(oldest->segment, err);
+    if (codecs >= EPOCH_CODECS)
+        segment_idle(oldest_codec->segment);
+    return files < EPOCH_OPEN_FILES ? 0 : segment_rest(oldest_file->segment, err);
 }
 
 size_t epoch_memory_bytes(const struct epoch_writer *w)
@@ -343,7 +353,7 @@ static int bound_memory(struct epoch_writer *w, struct error *err)
         for (size_t i = 1; i < w->part_count; i++)
             if (segment_memory_bytes(w->parts[i].segment) > segment_memory_bytes(largest))
                 largest = w->parts[i].segment;
-        if (bound_descriptors(w, err) < 0 || segment_flush(largest, err) < 0 ||
+        if (bound_resources(w, err) < 0 || segment_flush(largest, err) < 0 ||
             segment_spill(largest, err) < 0)
             return -1;
     }
@@ -365,10 +375,12 @@ int epoch_add_block(struct epoch_writer *w, int stream, const struct block *b,
             return error_set(err, ERR_BUG,
                              "epoch '%s': no shape %" PRIu32 " of stream %d",
                              w->open_path, b->shape, stream);
+        if (bound_resources(w, err) < 0)
+            return broke(w, err);
         struct part *p = part_find(w, what.stream, what.kind, what.shape);
         if (p == NULL)
             p = part_begin(w, &what, shape->schema_json, err);
-        if (p == NULL || bound_descriptors(w, err) < 0)
+        if (p == NULL)
             return broke(w, err);
         p->used_at = ++w->tick;
         if (segment_add(p->segment, buf_str(&b->bytes), b->rows, err) < 0 ||
@@ -390,10 +402,12 @@ int epoch_add_reject(struct epoch_writer *w, int stream, const struct reject *r,
     if (check_usable(w, stream, err) < 0)
         return -1;
     struct part what = { .kind = SEGMENT_REJECTS, .stream = (uint32_t)stream };
+    if (bound_resources(w, err) < 0)
+        return broke(w, err);
     struct part *p = part_find(w, what.stream, what.kind, what.shape);
     if (p == NULL)
         p = part_begin(w, &what, str_of(reject_schema_json()), err);
-    if (p == NULL || bound_descriptors(w, err) < 0)
+    if (p == NULL)
         return broke(w, err);
     p->used_at = ++w->tick;
     if (segment_add_reject(p->segment, r, err) < 0 || bound_memory(w, err) < 0)

@@ -15,6 +15,9 @@
  * longest time is synced and closed until its next block. */
 #define EPOCH_OPEN_FILES 128
 
+/* Parts that hold a codec's memory, likewise. */
+#define EPOCH_CODECS 8
+
 /* Count fsyncs of this writer in *syncs, which outlives it. */
 void epoch_count_syncs(struct epoch_writer *w, unsigned *syncs);
 

@@ -11,14 +11,20 @@
 /* Four texts of at most REJECT_RECORD_LIMIT and the numbers around them. */
 #define REJECT_BYTES ((size_t)4 * REJECT_RECORD_LIMIT + 64)
 
+/* Past this the codec's memory, which follows the largest block, is given back at once.
+ */
+#define LARGE_BLOCK_BYTES ((size_t)4 << 20)
+
 struct segment {
-    char *path; /* owned */
-    size_t bundle_bytes;
-    unsigned *syncs;                 /* borrowed */
-    struct container_writer *writer; /* owned */
-    struct buf memory;               /* owned: the container so far, while file is NULL */
-    struct hashfile *file;           /* owned */
-    struct buf gathered;             /* owned: rejects of the next block */
+    char *path;                      /* owned */
+    struct segment_options options;  /* path is the one above */
+    struct str schema_json;          /* borrowed */
+    struct container_writer *writer; /* owned; NULL while idle */
+    bool has_header;
+    bool skips;            /* a writer starts again: its header is there already */
+    struct buf memory;     /* owned: the container so far, while file is NULL */
+    struct hashfile *file; /* owned */
+    struct buf gathered;   /* owned: rejects of the next block */
     uint64_t gathered_rows;
     uint64_t rows;
 };
@@ -40,7 +46,9 @@ void segment_sync_marker(const struct manifest *m, size_t index, uint8_t out[16]
 static int take_bytes(void *ctx, const void *bytes, size_t n, struct error *err)
 {
     struct segment *s = ctx;
-    if (s->file == NULL && n > s->bundle_bytes - s->memory.len &&
+    if (s->skips)
+        return 0;
+    if (s->file == NULL && n > s->options.bundle_bytes - s->memory.len &&
         segment_spill(s, err) < 0)
         return -1;
     if (s->file != NULL)
@@ -49,17 +57,28 @@ static int take_bytes(void *ctx, const void *bytes, size_t n, struct error *err)
     return buf_check(&s->memory, "a segment's part of the bundle", err);
 }
 
+static int start_writer(struct segment *s, struct error *err)
+{
+    const struct segment_options *o = &s->options;
+    s->skips = s->has_header;
+    s->writer =
+        container_writer_new(o->codec, s->schema_json, o->sync, take_bytes, s, err);
+    s->skips = false;
+    s->has_header = true;
+    return s->writer == NULL ? -1 : 0;
+}
+
 struct segment *segment_new(const struct segment_options *o, struct str schema_json,
                             struct error *err)
 {
     struct segment *s = xcalloc(1, sizeof(*s));
+    s->options = *o;
+    s->schema_json = schema_json;
     s->path = xstrdup(o->path);
-    s->bundle_bytes = o->bundle_bytes;
-    s->syncs = o->syncs;
+    s->options.path = s->path;
     buf_init(&s->memory, o->bundle_bytes);
     buf_init(&s->gathered, GATHER_BYTES + REJECT_BYTES);
-    s->writer = container_writer_new(o->codec, schema_json, o->sync, take_bytes, s, err);
-    if (s->writer == NULL) {
+    if (start_writer(s, err) < 0) {
         segment_free(s);
         return NULL;
     }
@@ -80,10 +99,25 @@ void segment_free(struct segment *s)
 
 int segment_add(struct segment *s, struct str rows, uint64_t row_count, struct error *err)
 {
+    if (s->writer == NULL && start_writer(s, err) < 0)
+        return -1;
     if (container_write_block(s->writer, rows, row_count, err) < 0)
         return -1;
     s->rows += row_count;
+    if (rows.len > LARGE_BLOCK_BYTES)
+        segment_idle(s);
     return 0;
+}
+
+void segment_idle(struct segment *s)
+{
+    container_writer_free(s->writer);
+    s->writer = NULL;
+}
+
+bool segment_is_idle(const struct segment *s)
+{
+    return s->writer == NULL;
 }
 
 int segment_add_reject(struct segment *s, const struct reject *r, struct error *err)
@@ -112,7 +146,7 @@ int segment_spill(struct segment *s, struct error *err)
     if (s->file != NULL)
         return 0;
     /* The memory is whole blocks or the start of one, which the writer goes on with. */
-    s->file = hashfile_create(s->path, s->syncs, err);
+    s->file = hashfile_create(s->path, s->options.syncs, err);
     if (s->file == NULL ||
         hashfile_write(s->file, s->memory.data, s->memory.len, err) < 0)
         return -1;

@@ -36,6 +36,7 @@ struct segment;
  * id, lane, number, index), so that the same epoch is the same bytes. */
 void segment_sync_marker(const struct manifest *m, size_t index, uint8_t out[16]);
 
+/* schema_json outlives the segment. */
 struct segment *segment_new(const struct segment_options *o, struct str schema_json,
                             struct error *err);
 void segment_free(struct segment *s); /* NULL is fine; a file stays */
@@ -49,6 +50,10 @@ int segment_add_reject(struct segment *s, const struct reject *r, struct error *
 
 /* What was gathered goes to the container. */
 int segment_flush(struct segment *s, struct error *err);
+
+/* Give back the codec's memory, a MiB and more, until the next block. */
+void segment_idle(struct segment *s);
+bool segment_is_idle(const struct segment *s);
 
 /* Move what is in memory to the file. */
 int segment_spill(struct segment *s, struct error *err);
