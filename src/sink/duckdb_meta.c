@@ -14,7 +14,8 @@ static const char *const meta_tables[] = {
     "CREATE TABLE IF NOT EXISTS _tailrace.stream (integration VARCHAR, "
     "source_database VARCHAR, source_table VARCHAR, target VARCHAR, lane VARCHAR, "
     "state VARCHAR, live_version UBIGINT, copy_version UBIGINT, copy_sequence BIGINT, "
-    "copy_progress VARCHAR, joined_epoch UBIGINT, first_read_at TIMESTAMPTZ, "
+    "copy_progress VARCHAR, joined_epoch UBIGINT, joined_at TIMESTAMPTZ, first_read_at "
+    "TIMESTAMPTZ, "
     "last_read_at TIMESTAMPTZ, rows UBIGINT, schema_json VARCHAR)",
 };
 
@@ -183,10 +184,11 @@ static int stream_row(void *ctx, const struct str *cells, size_t count, struct e
         .copy_sequence = cell_i64(cells[8]),
         .copy_progress = arena_str(r->arena, cells[9]),
         .joined_epoch = cell_u64(cells[10]),
-        .first_read_at = cell_i64(cells[11]),
-        .last_read_at = cell_i64(cells[12]),
-        .rows = cell_u64(cells[13]),
-        .schema_json = arena_str(r->arena, cells[14]),
+        .loaded_at = cell_i64(cells[11]),
+        .first_read_at = cell_i64(cells[12]),
+        .last_read_at = cell_i64(cells[13]),
+        .rows = cell_u64(cells[14]),
+        .schema_json = arena_str(r->arena, cells[15]),
     };
     return 0;
 }
@@ -221,7 +223,8 @@ int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
             s,
             "SELECT integration, source_database, source_table, target, lane, state, "
             "live_version::VARCHAR, copy_version::VARCHAR, copy_sequence::VARCHAR, "
-            "copy_progress, joined_epoch::VARCHAR, epoch_us(first_read_at)::VARCHAR, "
+            "copy_progress, joined_epoch::VARCHAR, epoch_us(joined_at)::VARCHAR, "
+            "epoch_us(first_read_at)::VARCHAR, "
             "epoch_us(last_read_at)::VARCHAR, rows::VARCHAR, schema_json "
             "FROM _tailrace.stream WHERE ? = '' OR integration = ? ORDER BY 1, 2, 3",
             params, 2, stream_row, &r, err) != 0)
@@ -274,6 +277,7 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
         SQL_INT(mark->copy_sequence),
         SQL_TEXT(mark->copy_progress),
         number_or_null(mark->joined_epoch),
+        time_or_null(mark->loaded_at),
         time_or_null(mark->first_read_at),
         time_or_null(mark->last_read_at),
         SQL_INT(mark->rows),
@@ -286,6 +290,7 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
         return -1;
     return sql_rows(s,
                     "INSERT INTO _tailrace.stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                    "?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), ?, ?)",
+                    "?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), "
+                    "make_timestamptz(?::BIGINT), ?, ?)",
                     params, sizeof(params) / sizeof(params[0]), NULL, NULL, err);
 }

@@ -308,6 +308,7 @@ int version_join(struct sink *base, const struct manifest_stream *st, struct err
     ds->mark.copy_sequence = 0;
     ds->mark.copy_progress = (struct str){ 0 };
     ds->mark.joined_epoch = s->m->number;
+    ds->mark.loaded_at = s->batched_at;
     ds->mark.first_read_at = st->first_read_at;
     ds->mark.last_read_at = st->last_read_at;
     FAULT("sink.swapped");
