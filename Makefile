@@ -3,7 +3,7 @@
 MESON ?= meson
 FORMAT_FILES = $$(git ls-files -co --exclude-standard '*.[ch]' | grep -vE '_data\.c$$|\.auto\.c$$')
 
-.PHONY: build unit check lint tidy asan tsan format clean
+.PHONY: build unit check lint tidy asan tsan cover format clean
 
 build: build/debug/build.ninja
 	@$(MESON) compile -C build/debug
@@ -44,6 +44,14 @@ tsan:
 		-Dfault_points=true -Db_sanitize=thread -Db_lundef=false
 	@$(MESON) compile -C build/tsan
 	@$(MESON) test -C build/tsan --suite unit --print-errorlogs -t 5
+
+# build/cover: which lines the unit tests run, against tools/coverage-floors.txt
+cover:
+	@[ -f build/cover/build.ninja ] || $(MESON) setup build/cover --buildtype=debug \
+		-Dfault_points=true -Db_coverage=true
+	@$(MESON) compile -C build/cover
+	@$(MESON) test -C build/cover --suite unit --print-errorlogs
+	@tools/check-cover build/cover
 
 format:
 	@clang-format -i $(FORMAT_FILES)

@@ -56,8 +56,8 @@ struct secret *secret_take_env(const char *name)
     struct secret *s = secret_new(str_of(value));
     /* The block that /proc/PID/environ shows is this very memory. */
     explicit_bzero(value, strlen(value));
-    (void)unsetenv(
-        name); /* NOLINT(concurrency-mt-unsafe); cannot fail for a found name */
+    /* Cannot fail for a name that was found. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    (void)unsetenv(name);
     return s;
 }
 

@@ -101,13 +101,11 @@ static void encode(struct buf *out, struct str text, const char *also_plain)
 
 static bool last_of(struct str s, char c, size_t *at)
 {
-    for (size_t i = s.len; i > 0; i--) {
-        if (s.ptr[i - 1] == c) {
-            *at = i - 1;
-            return true;
-        }
-    }
-    return false;
+    const char *found = s.ptr == NULL ? NULL : memrchr(s.ptr, c, s.len);
+    if (found == NULL)
+        return false;
+    *at = (size_t)(found - s.ptr);
+    return true;
 }
 
 /* The last '@' ends the user's part, wherever it stands: url_wipe_argument() must find a
@@ -202,7 +200,7 @@ static bool is_ipv6_text(struct str host)
         char c = host.ptr[i];
         if (c == '%' && i > 0)
             in_zone = true;
-        else if (c == '\0' || c <= ' ' || (!in_zone && strchr(allowed, c) == NULL))
+        else if ((unsigned char)c <= ' ' || (!in_zone && strchr(allowed, c) == NULL))
             return false;
     }
     return host.len > 1 && memchr(host.ptr, ':', host.len) != NULL;
