@@ -165,6 +165,9 @@ static int start_statement(struct full_reader *r, struct error *err)
 
 static int page_begin(struct full_reader *r, struct error *err)
 {
+    /* closing the page before may have found the connection gone, and could not say so */
+    if (session_packets(r->session)->broken)
+        return error_set(err, ERR_NETWORK, "the connection was lost between two pages");
     if (r->governor != NULL) {
         if (governor_enter(r->governor, err) != 0)
             return -1;
