@@ -5,6 +5,7 @@
 
 #include <libdeflate.h>
 #include <snappy-c.h>
+#include <stdlib.h>
 #include <zstd.h>
 
 /* Levels by measurement (bench/encode_bench.c): past them the bytes hardly shrink. */

@@ -5,6 +5,8 @@
 #include "avro/wire.h"
 #include "base/alloc.h"
 
+#include <stdlib.h>
+
 /* A schema of 65535 columns with long labels stays far below. */
 #define SCHEMA_BYTES_MAX (256u << 20)
 

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #define DAY_US INT64_C(86400000000)
 #define FIRST_DAY INT64_C(-719528)         /* 0000-01-01, proleptic Gregorian */

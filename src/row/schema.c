@@ -1,6 +1,7 @@
 #include "row/schema.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <xxhash.h>
 
 const struct column *schema_find_column(const struct table_schema *s, struct str name)
