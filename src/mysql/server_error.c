@@ -2,8 +2,10 @@
 
 #include <stddef.h>
 
-#define HINT_ACCOUNT \
-    "Check user and password, and that the account may connect from this host."
+#define HINT_ACCOUNT                                                                     \
+    "Check user and password, that the account may connect from this host, and whether " \
+    "it "                                                                                \
+    "requires TLS."
 #define HINT_SELECT "Grant SELECT on it to the account, or deselect it."
 #define HINT_AGAIN "It is tried again; if it stays, look at the load of the server."
 #define HINT_REACH                                                                 \
@@ -90,8 +92,8 @@ static const struct known_error known_errors[] = {
     { 3024, ERR_NETWORK, "Raise max_execution_time at the server." },
     { 3118, ERR_AUTH, "The account is locked: unlock it." },
     { 3159, ERR_CONFIG, "The server requires TLS: use tls: verify-identity." },
-    { 3572, ERR_NETWORK, "Another session holds a lock; it is tried again." },
     { 3169, ERR_NETWORK, HINT_AGAIN },
+    { 3572, ERR_NETWORK, "Another session holds a lock; it is tried again." },
     { 3955, ERR_AUTH, "The account is blocked after failed logins: unlock it." },
 };
 
@@ -106,8 +108,12 @@ static const struct known_error *find_known(uint32_t number)
 int server_error_set(struct error *err, uint32_t number, struct str text)
 {
     const struct known_error *known = find_known(number);
-    error_set(err, known != NULL ? known->code : ERR_PROTOCOL,
-              "server error %u: " STR_FMT, number, STR_ARG(text));
+    enum error_code code = known != NULL ? known->code : ERR_PROTOCOL;
+    /* 2000 to 2999 are the client library's own. */
+    if (number >= 2000 && number < 3000)
+        error_set(err, code, STR_FMT " (client error %u)", STR_ARG(text), number);
+    else
+        error_set(err, code, "server error %u: " STR_FMT, number, STR_ARG(text));
     err->remote = number;
     err->hint = known != NULL ? known->hint : NULL;
     return -1;
