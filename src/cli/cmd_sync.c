@@ -1,0 +1,264 @@
+/* sync, run and reset: the commands that change the destination. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/report_print.h"
+#include "config/url.h"
+#include "sync/integration.h"
+#include "sync/job.h"
+#include "sync/probe.h"
+#include "sync/reset.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static enum exit_code exit_of_outcome(enum job_outcome o)
+{
+    switch (o) {
+    case JOB_SUCCEEDED:
+        return EXIT_OK;
+    case JOB_PARTIAL:
+        return EXIT_PARTIAL;
+    case JOB_STOPPED:
+        return EXIT_STOPPED;
+    case JOB_RUNNING:
+    case JOB_FAILED:
+    case JOB_DIED:
+        return EXIT_BUG;
+    }
+    return EXIT_BUG;
+}
+
+static int print_report(struct cli *cli, struct state *s, int64_t job, struct error *err)
+{
+    struct job_row *jobs = NULL;
+    struct report_row *rows = NULL;
+    size_t job_count = 0, count = 0;
+    if (state_job_list(s, cli->arena, (struct str){ 0 }, 100, &jobs, &job_count, err) !=
+            0 ||
+        state_report_list(s, cli->arena, job, &rows, &count, err) != 0)
+        return -1;
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, (size_t)256 << 20);
+    for (size_t i = 0; i < job_count; i++)
+        if (jobs[i].id == job)
+            report_print(&text, &jobs[i], rows, count, cli->json);
+    cli_write(&text);
+    return 0;
+}
+
+static int run_job(struct cli *cli, struct state *s, const struct integration *i,
+                   const struct secret *password, struct error *err)
+{
+    struct sync_options options = { 0 };
+    struct job_result result = { 0 };
+    struct option_values *values = integration_options(cli->arena, i, &options, err);
+    if (values == NULL)
+        return -1;
+    struct progress *p =
+        progress_begin(option_bool(cli->common, "quiet") ||
+                       option_number(cli->common, "log_level") > LOG_INFO);
+    struct job_request r = { .integration = *i,
+                             .data_dir = cli->data_dir,
+                             .password = password,
+                             .options = &options,
+                             .progress = progress_tell,
+                             .ctx = p };
+    int rc = job_run(s, &r, cli->cancel, &result, err);
+    progress_end(p);
+    option_values_free(values);
+    struct error late = { 0 };
+    if (result.job_id != 0 && print_report(cli, s, result.job_id, &late) != 0)
+        log_error(LOG_WARN, "the report cannot be shown", &late);
+    return rc != 0 ? -1 : (int)exit_of_outcome(result.outcome);
+}
+
+/* --- sync -----------------------------------------------------------------------------
+ */
+
+static const struct option SYNC_OPTIONS[] = {
+    { "name", OPTION_TEXT, "", 0, 0, NULL,
+      "Name of the integration that is recorded; gives the destination's schema. Without "
+      "it the name of the first database." },
+    { 0 },
+};
+
+/* Take the URL out of the arguments before anybody looks at the process list. */
+static int take_source(struct cli *cli, struct url_source *out, struct secret **password,
+                       struct error *err)
+{
+    char *argument = cli->operands[0];
+    struct str copy = arena_str(cli->arena, str_of(argument));
+    (void)url_wipe_argument(argument);
+    return url_parse_source(cli->arena, copy, out, password, err);
+}
+
+static int name_of(struct cli *cli, const struct url_source *source,
+                   const struct secret *password, struct str *out, struct error *err)
+{
+    *out = option_text(cli->values, "name");
+    if (out->len > 0)
+        return 0;
+    if (source->database_count > 0) {
+        *out = source->databases[0];
+        return 0;
+    }
+    struct str server = { 0 };
+    struct catalog *c =
+        probe_discover(cli->arena, source, password, false, cli->cancel, &server, err);
+    if (c == NULL)
+        return -1;
+    if (c->database_count > 0)
+        *out = arena_str(cli->arena, c->databases[0].name);
+    catalog_free(c);
+    if (out->len > 0)
+        return 0;
+    (void)error_set(err, ERR_CONFIG, "the source has no database that this user may see");
+    err->hint = "Grant SELECT on the tables to copy.";
+    return -1;
+}
+
+static int sync_with(struct cli *cli, const struct url_source *source,
+                     const struct secret *password, struct error *err)
+{
+    struct url_destination destination = { 0 };
+    struct sync_options checked = { 0 };
+    struct integration integration = { 0 };
+    struct str name = { 0 };
+    if (url_parse_destination(cli->arena, str_of(cli->operands[1]), &destination, err) !=
+            0 ||
+        sync_options_parse(cli->arena, cli->more_values, &checked, err) != 0 ||
+        name_of(cli, source, password, &name, err) != 0)
+        return -1;
+    struct state *s = cli_state(cli, err);
+    if (s == NULL)
+        return -1;
+    int rc = integration_record(s, cli->arena, name, source, &destination,
+                                cli->more_values, &integration, err);
+    if (rc == 0)
+        rc = run_job(cli, s, &integration, password, err);
+    state_close(s);
+    return rc;
+}
+
+static int run_sync(struct cli *cli, struct error *err)
+{
+    struct url_source source = { 0 };
+    struct secret *in_url = NULL;
+    struct secret *password = NULL;
+    if (take_source(cli, &source, &in_url, err) != 0 ||
+        cli_password(cli, in_url, &password, err) != 0)
+        return -1;
+    int rc = sync_with(cli, &source, password, err);
+    secret_free(password);
+    return rc;
+}
+
+const struct command cmd_sync = {
+    .name = "sync",
+    .operands = "SOURCE DESTINATION",
+    .summary = "copy a source into a destination, in one line",
+    .text =
+        "Discovers the source's tables, copies those that are selected, loads them, "
+        "prints a "
+        "report, and records all this as an integration under --name, so that `tailrace "
+        "run "
+        "NAME` does it again.\n\n"
+        "A run that was stopped or killed goes on where it was when it is started again. "
+        "While a table is copied, its earlier copy stays as it is; the new one takes its "
+        "place "
+        "in one step.\n\n"
+        "The password comes from TAILRACE_SOURCE_PASSWORD, --password-file or a prompt; "
+        "it is "
+        "stored nowhere.\n\n"
+        "Examples:\n"
+        "  tailrace sync mysql://repl@db.example.com/shop duckdb:shop.duckdb\n"
+        "  tailrace sync mysql://repl@localhost/shop duckdb:shop.duckdb --name 'Web "
+        "shop' "
+        "--tables 'shop.order*' --exclude '*_old'\n",
+    .options = SYNC_OPTIONS,
+    .more_table = sync_option_table,
+    .min_operands = 2,
+    .max_operands = 2,
+    .run = run_sync,
+};
+
+/* --- run ------------------------------------------------------------------------------
+ */
+
+static int run_run(struct cli *cli, struct error *err)
+{
+    struct integration i = { 0 };
+    struct secret *password = NULL;
+    struct state *s = cli_state(cli, err);
+    if (s == NULL)
+        return -1;
+    int rc = cli_integration(cli, s, str_of(cli->operands[0]), &i, err);
+    if (rc == 0)
+        rc = cli_password(cli, NULL, &password, err);
+    if (rc == 0)
+        rc = run_job(cli, s, &i, password, err);
+    secret_free(password);
+    state_close(s);
+    return rc;
+}
+
+const struct command cmd_run = {
+    .name = "run",
+    .operands = "NAME",
+    .summary = "run an integration that sync has recorded",
+    .text = "Does what the `tailrace sync` of that name did, with the options that it "
+            "had. The "
+            "password is asked for as in sync.\n\n"
+            "Example:\n"
+            "  TAILRACE_SOURCE_PASSWORD=... tailrace run shop\n",
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_run,
+};
+
+/* --- reset ----------------------------------------------------------------------------
+ */
+
+static int run_reset(struct cli *cli, struct error *err)
+{
+    struct integration i = { 0 };
+    struct reset_result result = { 0 };
+    struct str table = { 0 };
+    if (cli->operand_count > 1)
+        table = str_of(cli->operands[1]);
+    struct state *s = cli_state(cli, err);
+    if (s == NULL)
+        return -1;
+    int rc = cli_integration(cli, s, str_of(cli->operands[0]), &i, err);
+    if (rc == 0)
+        rc = reset_run(s, cli->data_dir, &i, table, cli->cancel, &result, err);
+    state_close(s);
+    if (rc != 0)
+        return -1;
+    if (cli->json)
+        (void)printf("{\"tables\":%zu}\n", result.streams);
+    else
+        (void)printf("%zu table%s will be copied from the start in the next run; until "
+                     "then %s stay%s readable.\n",
+                     result.streams, result.streams == 1 ? "" : "s",
+                     result.streams == 1 ? "it" : "they", result.streams == 1 ? "s" : "");
+    return EXIT_OK;
+}
+
+const struct command cmd_reset = {
+    .name = "reset",
+    .operands = "NAME [TABLE]",
+    .summary = "forget how far copies are: the next run starts them over",
+    .text = "Without TABLE all tables of the integration are meant. Live tables stay "
+            "readable "
+            "until their new version takes their place.\n\n"
+            "Examples:\n"
+            "  tailrace reset shop\n"
+            "  tailrace reset shop shop.orders\n",
+    .min_operands = 1,
+    .max_operands = 2,
+    .run = run_reset,
+};

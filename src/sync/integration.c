@@ -1,0 +1,126 @@
+/* See integration.h. */
+#include "sync/integration.h"
+
+#include "avro/name.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+/* A file's absolute path, so that the next command may run from another folder. */
+static int absolute_location(struct arena *a, struct url_destination *d,
+                             struct error *err)
+{
+    if (d->location.len > 0 && d->location.ptr[0] == '/')
+        return 0;
+    char *folder = realpath(".", NULL);
+    if (folder == NULL)
+        return error_set(err, ERR_IO, "the current folder has no path");
+    d->location = arena_printf(a, "%s/" STR_FMT, folder, STR_ARG(d->location));
+    free(folder);
+    return 0;
+}
+
+static int check_destination(const struct url_destination *d, struct error *err)
+{
+    if (!str_eq(d->scheme, STR("duckdb"))) {
+        (void)error_set(err, ERR_CONFIG, "no destination is called '" STR_FMT "'",
+                        STR_ARG(d->scheme));
+        err->hint = "Write duckdb:path/to/file.duckdb.";
+        return -1;
+    }
+    if (d->location.len == 0) {
+        (void)error_set(err, ERR_CONFIG, "the destination names no file");
+        err->hint = "Write duckdb:path/to/file.duckdb.";
+        return -1;
+    }
+    return 0;
+}
+
+static int check_schema(struct state *s, struct arena *a, const struct integration *want,
+                        struct error *err)
+{
+    struct integration *all = NULL;
+    size_t count = 0;
+    if (state_integration_list(s, a, &all, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (!str_eq(all[i].target_schema, want->target_schema))
+            continue;
+        (void)error_set(err, ERR_CONFIG,
+                        "integration '" STR_FMT "' has the destination schema '" STR_FMT
+                        "' already",
+                        STR_ARG(all[i].name), STR_ARG(want->target_schema));
+        err->hint = "Choose a --name that differs in more than case and punctuation.";
+        return -1;
+    }
+    return 0;
+}
+
+static struct str printed(struct arena *a, const struct url_source *source,
+                          const struct url_destination *destination)
+{
+    CLEANUP(buf_done) struct buf b;
+    buf_init(&b, URL_LIMIT * 3);
+    if (source != NULL)
+        url_print_source(&b, source);
+    else
+        url_print_destination(&b, destination);
+    return arena_str(a, buf_str(&b));
+}
+
+int integration_record(struct state *s, struct arena *a, struct str name,
+                       const struct url_source *source,
+                       const struct url_destination *destination,
+                       const struct option_values *options, struct integration *out,
+                       struct error *err)
+{
+    struct url_destination d = *destination;
+    if (check_destination(&d, err) != 0 || absolute_location(a, &d, err) != 0)
+        return -1;
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, (size_t)1 << 20);
+    option_values_json(&json, options);
+    struct integration old = { 0 };
+    struct integration i = { .name = name,
+                             .source = printed(a, source, NULL),
+                             .destination = printed(a, NULL, &d),
+                             .target_schema = avro_schema_name(a, name),
+                             .options = arena_str(a, buf_str(&json)),
+                             .created_at = clock_wall_us() };
+    int found = state_integration_find(s, a, name, &old, err);
+    if (found < 0 || buf_check(&json, "the options of an integration", err) != 0)
+        return -1;
+    if (found == 0 && check_schema(s, a, &i, err) != 0)
+        return -1;
+    if (found == 1) {
+        struct url_destination before = { 0 };
+        if (url_parse_destination(a, old.destination, &before, err) != 0)
+            return -1;
+        if (!str_eq(before.location, d.location)) {
+            (void)error_set(err, ERR_CONFIG,
+                            "integration '" STR_FMT "' loads into '" STR_FMT "'",
+                            STR_ARG(name), STR_ARG(before.location));
+            err->hint = "Give another --name to load into another file as well.";
+            return -1;
+        }
+        i.target_schema = old.target_schema;
+        i.created_at = old.created_at;
+    }
+    if (state_integration_save(s, &i, err) != 0)
+        return -1;
+    *out = i;
+    return 0;
+}
+
+struct option_values *integration_options(struct arena *a, const struct integration *i,
+                                          struct sync_options *out, struct error *err)
+{
+    struct option_values *v = option_values_new(sync_option_table());
+    if ((i->options.len == 0 || option_set_json(v, i->options, err) == 0) &&
+        sync_options_parse(a, v, out, err) == 0)
+        return v;
+    option_values_free(v);
+    return NULL;
+}

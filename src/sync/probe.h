@@ -1,0 +1,22 @@
+/* src/sync/probe.h
+ *
+ * Looking at a source or a destination outside a run: `tailrace discover`, the first half
+ * of `tailrace sync`.
+ *
+ * Thread: the caller's.
+ */
+#ifndef SYNC_PROBE_H
+#define SYNC_PROBE_H
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "config/url.h"
+#include "row/catalog.h"
+
+/* Connect and discover. server: "MySQL 9.7.4 at host:port", in the arena. always_int:
+ * TINYINT(1) is an integer. The catalog is the caller's to free. */
+struct catalog *probe_discover(struct arena *a, const struct url_source *url,
+                               const struct secret *password, bool always_int,
+                               struct cancel *c, struct str *server, struct error *err);
+
+#endif

@@ -1,0 +1,133 @@
+/* See reset.h. */
+#include "sync/reset.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "config/url.h"
+#include "warehouse/client.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define IDLE_US (2 * 1000 * 1000)
+
+struct reset {
+    struct state *state;
+    const struct integration *integration;
+    struct arena *arena; /* owned */
+    char *spool;         /* owned */
+    int lock;
+};
+
+static int lock_spool(struct reset *r, const char *data_dir, struct error *err)
+{
+    CLEANUP(buf_done) struct buf path;
+    buf_init(&path, 8192);
+    buf_printf(&path, "%s/spool/" STR_FMT, data_dir,
+               STR_ARG(r->integration->target_schema));
+    if (buf_check(&path, "the spool's path", err) != 0 ||
+        file_make_dirs(buf_text(&path), 0700, err) != 0)
+        return -1;
+    r->spool = xstrdup(buf_text(&path));
+    buf_add_text(&path, "/lock");
+    pid_t holder = 0;
+    r->lock = file_lock(buf_text(&path), &holder, err);
+    if (r->lock >= 0)
+        return 0;
+    if (err->code == ERR_LIMIT) {
+        (void)error_set(err, ERR_LIMIT, "integration '" STR_FMT "' is running, pid %d",
+                        STR_ARG(r->integration->name), (int)holder);
+        err->hint = "Stop that run first.";
+    }
+    return -1;
+}
+
+/* The stream that a person means by "db.table" or "table". */
+static const struct stream_mark *find_stream(const struct mark_list *marks,
+                                             struct str name, struct error *err)
+{
+    const struct stream_mark *found = NULL;
+    for (size_t i = 0; i < marks->stream_count; i++) {
+        const struct stream_mark *m = &marks->streams[i];
+        bool whole = name.len == m->database.len + 1 + m->table.len &&
+                     str_starts(name, m->database) && str_ends(name, m->table) &&
+                     name.ptr[m->database.len] == '.';
+        if (whole)
+            return m;
+        if (!str_eq(m->table, name))
+            continue;
+        if (found != NULL) {
+            (void)error_set(err, ERR_CONFIG,
+                            "more than one database has a table '" STR_FMT "'",
+                            STR_ARG(name));
+            err->hint = "Write database.table.";
+            return NULL;
+        }
+        found = m;
+    }
+    if (found == NULL) {
+        (void)error_set(err, ERR_CONFIG, "the integration has no table '" STR_FMT "'",
+                        STR_ARG(name));
+        err->hint = "`tailrace status NAME` lists its tables.";
+    }
+    return found;
+}
+
+/* What is captured and not loaded is dropped with the copies that it belongs to. */
+static int drop_spool(struct reset *r, struct reset_result *out, struct error *err)
+{
+    CLEANUP(buf_done) struct buf path;
+    buf_init(&path, 8192);
+    buf_printf(&path, "%s/full", r->spool);
+    out->epochs_dropped = file_tree_bytes(buf_text(&path)) > 0 ? 1 : 0;
+    return file_remove_tree(buf_text(&path), err);
+}
+
+static int reset_at(struct reset *r, struct warehouse *w, struct str table,
+                    struct reset_result *out, struct error *err)
+{
+    struct mark_list marks = { 0 };
+    struct reset_request request = { .integration = r->integration->name,
+                                     .target_schema = r->integration->target_schema };
+    if (warehouse_marks(w, r->arena, r->integration->name, &marks, err) != 0)
+        return -1;
+    out->streams = marks.stream_count;
+    if (table.len > 0) {
+        const struct stream_mark *m = find_stream(&marks, table, err);
+        if (m == NULL)
+            return -1;
+        request.database = m->database;
+        request.table = m->table;
+        out->streams = 1;
+    } else if (drop_spool(r, out, err) != 0) {
+        return -1;
+    }
+    return warehouse_reset(w, &request, err);
+}
+
+int reset_run(struct state *s, const char *data_dir, const struct integration *i,
+              struct str table, struct cancel *c, struct reset_result *out,
+              struct error *err)
+{
+    struct reset r = { .state = s, .integration = i, .lock = -1 };
+    struct url_destination d = { 0 };
+    *out = (struct reset_result){ 0 };
+    r.arena = arena_new((size_t)256 << 20);
+    int rc = lock_spool(&r, data_dir, err);
+    if (rc == 0)
+        rc = url_parse_destination(r.arena, i->destination, &d, err);
+    struct warehouse *w = NULL;
+    if (rc == 0) {
+        struct warehouse_options o = { .settings = d.settings,
+                                       .setting_count = d.setting_count,
+                                       .idle_us = IDLE_US };
+        w = warehouse_open(arena_text(r.arena, d.location), &o, c, err);
+        rc = w == NULL ? -1 : reset_at(&r, w, table, out, err);
+    }
+    warehouse_close(w);
+    arena_free(r.arena);
+    free(r.spool);
+    if (r.lock >= 0)
+        (void)close(r.lock);
+    return rc;
+}

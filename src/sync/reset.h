@@ -1,0 +1,27 @@
+/* src/sync/reset.h
+ *
+ * `tailrace reset`: forget how far copies are, so that the next run makes new versions.
+ * The live tables stay readable until the new ones join.
+ *
+ * Errors: ERR_LIMIT while the integration runs; ERR_CONFIG for a table that it does not
+ * know. Thread: the caller's.
+ */
+#ifndef SYNC_RESET_H
+#define SYNC_RESET_H
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "state/state.h"
+
+struct reset_result {
+    uint64_t epochs_dropped; /* captured, not loaded, of copies that are forgotten */
+    size_t streams;          /* how many were reset */
+};
+
+/* table: "db.table" or a table's name that only one database has; empty: the whole
+ * integration. */
+int reset_run(struct state *s, const char *data_dir, const struct integration *i,
+              struct str table, struct cancel *c, struct reset_result *out,
+              struct error *err);
+
+#endif
