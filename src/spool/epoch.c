@@ -310,12 +310,19 @@ static struct part *part_begin(struct epoch_writer *w, const struct part *what,
     return p;
 }
 
+size_t epoch_codecs(const struct epoch_writer *w)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->part_count; i++)
+        count += segment_is_idle(w->parts[i].segment) ? 0 : 1;
+    return count;
+}
+
 /* Before one more is used: give back the longest unused descriptor and codec when there
  * are too many of them. */
 static int bound_resources(struct epoch_writer *w, struct error *err)
 {
     size_t files = 0;
-    size_t codecs = 0;
     struct part *oldest_file = NULL;
     struct part *oldest_codec = NULL;
     for (size_t i = 0; i < w->part_count; i++) {
@@ -326,13 +333,11 @@ static int bound_resources(struct epoch_writer *w, struct error *err)
             if (oldest_file == NULL || p->used_at < oldest_file->used_at)
                 oldest_file = p;
         }
-        if (!segment_is_idle(p->segment)) {
-            codecs++;
-            if (oldest_codec == NULL || p->used_at < oldest_codec->used_at)
-                oldest_codec = p;
-        }
+        if (!segment_is_idle(p->segment) &&
+            (oldest_codec == NULL || p->used_at < oldest_codec->used_at))
+            oldest_codec = p;
     }
-    if (codecs >= EPOCH_CODECS)
+    if (epoch_codecs(w) >= EPOCH_CODECS)
         segment_idle(oldest_codec->segment);
     return files < EPOCH_OPEN_FILES ? 0 : segment_rest(oldest_file->segment, err);
 }

@@ -21,6 +21,8 @@
 /* Count fsyncs of this writer in *syncs, which outlives it. */
 void epoch_count_syncs(struct epoch_writer *w, unsigned *syncs);
 
+/* What the two ceilings above bound. */
 size_t epoch_memory_bytes(const struct epoch_writer *w);
+size_t epoch_codecs(const struct epoch_writer *w);
 
 #endif

@@ -667,6 +667,33 @@ static void i9_descriptors_are_bounded(void **state)
     }
 }
 
+/* A codec takes a MiB and more; streams that wait their turn give theirs back. */
+static void i9_codecs_are_bounded(void **state)
+{
+    (void)state;
+    enum { STREAMS = 3 * EPOCH_CODECS };
+    struct error err = { 0 };
+    struct epoch_writer *w = begin(1, 16384);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < STREAMS; i++) {
+            struct reject r = { .table = STR("db.t"), .reason = STR("x") };
+            add_block(w, open_stream(w, i), 100, i + 1000 * round);
+            assert_int_equal(epoch_add_reject(w, (int)i, &r, &err), 0);
+            assert_true(epoch_codecs(w) <= EPOCH_CODECS);
+        }
+    }
+    /* What one huge row made grow is given back at once. */
+    add_block(w, 0, (size_t)5 << 20, 7);
+    assert_true(epoch_codecs(w) < EPOCH_CODECS);
+    seal(w);
+    CLEANUP(arena_free_at) struct arena *a = arena_new(1 << 20);
+    struct manifest m;
+    open_epoch(a, at("0000000001.epoch"), &m);
+    size_t sizes[3] = { 100, 100, (size_t)5 << 20 };
+    uint64_t seeds[3] = { 0, 1000, 7 };
+    expect_rows(at("0000000001.epoch"), &m, 0, sizes, seeds, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -694,6 +721,7 @@ int main(void)
 #endif
         TEST(i9_memory_of_all_parts_is_bounded),
         TEST(i9_descriptors_are_bounded),
+        TEST(i9_codecs_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
