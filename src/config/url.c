@@ -1,5 +1,6 @@
 #include "config/url.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -288,6 +289,20 @@ static int parse_tls(struct str value, enum url_tls *out, struct error *err)
     return 0;
 }
 
+/* Between processes of one machine TLS protects nothing that the kernel does not, and
+ * local servers seldom have a certificate; everywhere else the default is the strict
+ * mode. */
+static enum url_tls default_tls(const struct url_source *u)
+{
+    unsigned char address[4]; /* a name such as 127.example.com is no address */
+    bool is_local = u->host.len == 0 || str_eq(u->host, STR("localhost")) ||
+                    str_eq(u->host, STR("::1"));
+    if (!is_local && inet_pton(AF_INET, u->host.ptr, address) == 1)
+        is_local = address[0] == 127;
+    return is_local && u->ca.len == 0 && u->cert.len == 0 ? URL_TLS_DISABLED
+                                                          : URL_TLS_VERIFY_IDENTITY;
+}
+
 static int parse_parameter(struct arena *a, struct str pair, struct url_source *out,
                            struct error *err)
 {
@@ -304,8 +319,10 @@ static int parse_parameter(struct arena *a, struct str pair, struct url_source *
     };
     if (decode(a, raw, "query", &value, err) < 0)
         return -1;
-    if (str_eq(name, STR("tls")))
+    if (str_eq(name, STR("tls"))) {
+        out->tls_given = true;
         return parse_tls(value, &out->tls, err);
+    }
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         if (!str_eq(name, paths[i].name))
             continue;
@@ -366,6 +383,8 @@ static int parse_source(struct arena *a, struct str rest, struct url_source *out
         return -1;
     if (out->port == 0 && out->host.len > 0)
         out->port = DEFAULT_PORT;
+    if (!out->tls_given)
+        out->tls = default_tls(out);
     return 0;
 }
 
@@ -395,7 +414,9 @@ void url_print_source(struct buf *out, const struct url_source *u)
         const char *name;
         struct str value;
     } parameters[] = {
-        { "tls", u->tls == URL_TLS_DISABLED ? STR("disabled") : (struct str){ 0 } },
+        { "tls", u->tls == default_tls(u)     ? (struct str){ 0 }
+                 : u->tls == URL_TLS_DISABLED ? STR("disabled")
+                                              : STR("verify-identity") },
         { "ca", u->ca },
         { "cert", u->cert },
         { "key", u->key },

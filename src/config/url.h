@@ -42,7 +42,8 @@ struct url_source {
     struct str socket; /* path, or empty */
     const struct str *databases;
     size_t database_count;
-    enum url_tls tls;
+    enum url_tls tls; /* default: disabled on this machine, verify-identity elsewhere */
+    bool tls_given;
     struct str ca;        /* PEM file, or empty: the system's store */
     struct str cert, key; /* client certificate, or empty */
 };

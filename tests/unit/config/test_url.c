@@ -118,6 +118,15 @@ static void tls_and_its_files_are_parameters(void **state)
     assert_str(u.cert, "/cert");
     assert_str(u.key, "/key");
     assert_int_equal(source("mysql://u@h?tls=disabled", NULL).tls, URL_TLS_DISABLED);
+    assert_int_equal(source("mysql://u@127.0.0.1", NULL).tls, URL_TLS_DISABLED);
+    assert_int_equal(source("mysql://u@localhost", NULL).tls, URL_TLS_DISABLED);
+    assert_int_equal(source("mysql://u@[::1]", NULL).tls, URL_TLS_DISABLED);
+    assert_int_equal(source("mysql://u@localhost?ca=/ca", NULL).tls,
+                     URL_TLS_VERIFY_IDENTITY);
+    assert_int_equal(source("mysql://u@127.0.0.1?tls=verify-identity", NULL).tls,
+                     URL_TLS_VERIFY_IDENTITY);
+    assert_int_equal(source("mysql://u@127.example.com", NULL).tls,
+                     URL_TLS_VERIFY_IDENTITY);
 }
 
 static void what_cannot_be_meant_is_refused_by_name(void **state)
