@@ -1,80 +1,21 @@
 /* Reading a real server: what discovery says, and every kind of key read by pages.
- *
- * TAILRACE_TEST_SOCKET (or TAILRACE_TEST_PORT on 127.0.0.1) names a server where the
- * account TAILRACE_TEST_USER / TAILRACE_TEST_PASSWORD ("app" / "pw") may create
- * databases.
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "server.h"
 #include "source/discover.h"
 #include "source/full.h"
 #include "source/full_internal.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-/* cmocka wants the four above first */
-#include <cmocka.h>
 
 #define DB "tailrace_source"
-
-static struct session *writer; /* fixtures */
-static struct session *reader;
-static bool mariadb;
-
-static void fail_with(const struct error *err, const char *what)
-{
-    fail_msg("%s: %s (%s:%d)", what, err->text, err->file, err->line);
-}
-
-static struct session *connect_as(const char *user, const char *password, bool writable)
-{
-    struct error err = { 0 };
-    const char *port = getenv("TAILRACE_TEST_PORT");
-    uint64_t number = 0;
-    struct session_options o = {
-        .host = "127.0.0.1",
-        .socket_path = getenv("TAILRACE_TEST_SOCKET"),
-        .user = user,
-        .password = password,
-        .tls = SESSION_TLS_DISABLED,
-        .writable = writable,
-    };
-    if (o.socket_path != NULL)
-        o.host = NULL;
-    if (port != NULL && str_to_u64(str_of(port), &number))
-        o.port = (uint16_t)number;
-    struct session *s = session_open(&o, &err);
-    if (s == NULL)
-        fail_with(&err, "connecting");
-    return s;
-}
-
-static const char *env_or(const char *name, const char *otherwise)
-{
-    const char *v = getenv(name);
-    return v == NULL ? otherwise : v;
-}
-
-static void run(const char *sql)
-{
-    struct error err = { 0 };
-    if (session_exec(writer, str_of(sql), &err) != 0)
-        fail_with(&err, sql);
-}
 
 static int set_up(void **state)
 {
     (void)state;
     log_open(LOG_TEXT, LOG_ERROR);
-    const char *user = env_or("TAILRACE_TEST_USER", "app");
-    const char *password = env_or("TAILRACE_TEST_PASSWORD", "pw");
-    writer = connect_as(user, password, true);
-    reader = connect_as(user, password, false);
-    mariadb = session_is_mariadb(reader);
-    if (mariadb) /* no progress reports from ALTER TABLE */
-        run("SET progress_report_time = 0");
+    connect_both();
     run("DROP DATABASE IF EXISTS " DB);
     run("CREATE DATABASE " DB " CHARACTER SET utf8mb4");
     run("USE " DB);
@@ -771,9 +712,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_resumes_behind_the_last_row),
         cmocka_unit_test(threads_running_is_told),
     };
-    if (getenv("TAILRACE_TEST_SOCKET") == NULL && getenv("TAILRACE_TEST_PORT") == NULL) {
-        print_message("1..0 # SKIP no server: set TAILRACE_TEST_SOCKET\n");
+    if (!server_is_named())
         return 0;
-    }
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
