@@ -1,0 +1,158 @@
+"""Fixtures of the flow tests: real servers, the program, its data directory.
+
+TAILRACE_BIN   the program; without it build/debug/tailrace
+TEST_SERVERS   and TEST_<NAME>_PORT, …: tools/servers/test-servers env
+TEST_LONG      1: also the long forms
+"""
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pymysql
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.program import Program  # noqa: E402
+from support.proxy import FaultProxy  # noqa: E402
+
+SERVERS = os.environ.get("TEST_SERVERS", "").split()
+LONG = os.environ.get("TEST_LONG") == "1"
+NO_SERVERS = pytest.param(None, marks=pytest.mark.skip(
+    reason="no test server runs: tools/servers/test-servers up all, then its env"))
+
+
+@dataclasses.dataclass
+class Server:
+    name: str
+    port: int
+    socket: str
+    instance: str
+    flavor: str
+    profile: str
+
+    @property
+    def mariadb(self):
+        return self.flavor.startswith("mariadb")
+
+    def connect(self, user="app", password="pw", **more):
+        return pymysql.connect(host="127.0.0.1", port=self.port, user=user, password=password, autocommit=True,
+                               charset="utf8mb4", **more)
+
+    def run(self, *statements):
+        c = self.connect()
+        try:
+            with c.cursor() as cursor:
+                for sql in statements:
+                    cursor.execute(sql)
+                return cursor.fetchall()
+        finally:
+            c.close()
+
+    def url(self, *databases, user="repl", port=None, options="tls=disabled"):
+        return f"mysql://{user}@127.0.0.1:{port or self.port}/{','.join(databases)}?{options}"
+
+    def mysrv(self, *args, **more):
+        return subprocess.run([str(ROOT / "tools/servers/mysrv.sh"), args[0], self.instance, *args[1:]],
+                              check=more.pop("check", True), capture_output=True, text=True, errors="replace",
+                              timeout=120, **more)
+
+
+def server_of(name):
+    def get(what):
+        return os.environ[f"TEST_{name.upper().replace('-', '_')}_{what}"]
+
+    return Server(name, int(get("PORT")), get("SOCKET"), get("INSTANCE"), get("FLAVOR"), get("PROFILE"))
+
+
+def one_of_each():
+    """A MySQL and a MariaDB: for what does not depend on versions."""
+    return [n for n in SERVERS if "mysql" in n][:1] + [n for n in SERVERS if "mariadb1011" in n][:1]
+
+
+def pytest_generate_tests(metafunc):
+    if "every_server" in metafunc.fixturenames:
+        metafunc.parametrize("every_server", SERVERS or [NO_SERVERS], indirect=True)
+    if "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", (one_of_each() or SERVERS[:1]) or [NO_SERVERS], indirect=True)
+
+
+@pytest.fixture
+def every_server(request):
+    return server_of(request.param)
+
+
+@pytest.fixture
+def server(request):
+    return server_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def binary():
+    given = os.environ.get("TAILRACE_BIN")
+    path = pathlib.Path(given) if given else ROOT / "build/debug/tailrace"
+    if not path.is_absolute():
+        path = ROOT / path
+    if not path.exists():
+        if given:
+            pytest.fail(f"TAILRACE_BIN names '{path}', which is not there")
+        pytest.skip("the program is not built: make build")
+    return path
+
+
+@pytest.fixture
+def tailrace(binary, tmp_path):
+    program = Program(binary, tmp_path)
+    yield program
+    program.end()
+
+
+@pytest.fixture
+def make_database(request):
+    """A function (server, suffix) that makes an empty database; they go at the end."""
+    made = []
+
+    def make(server, suffix=""):
+        name = re.sub(r"\W", "_", request.node.originalname.removeprefix("test_"))[:30] + f"_{os.getpid()}{suffix}"
+        server.run(f"DROP DATABASE IF EXISTS `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        made.append((server, name))
+        return name
+
+    yield make
+    for server, name in made:
+        server.run(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+@pytest.fixture
+def proxy_of():
+    """A function (server) that starts a fault proxy before it."""
+    running = []
+
+    def make(server):
+        running.append(FaultProxy(("127.0.0.1", server.port)).start())
+        return running[-1]
+
+    yield make
+    for proxy in running:
+        proxy.stop()
+
+
+def numbers(server, database, table, rows, width=200):
+    """A table of `rows` rows of about `width` bytes, key `id` from 1, filled by the server alone."""
+    server.run(f"CREATE TABLE `{database}`.`{table}` (id INT NOT NULL PRIMARY KEY, v VARCHAR({width}), n INT)",
+               f"INSERT INTO `{database}`.`{table}` VALUES (1, REPEAT('a', {width - 10}), 1)")
+    have = 1
+    while have < rows:
+        more = min(have, rows - have)
+        server.run(f"INSERT INTO `{database}`.`{table}` SELECT id + {have}, CONCAT(MD5(id + {have}), SUBSTR(v, 33)), n + 1 "
+                   f"FROM `{database}`.`{table}` WHERE id <= {more}")
+        have += more
+
+
+@pytest.fixture
+def fill():
+    return numbers
