@@ -223,35 +223,43 @@ static int store_row(struct arena *a, struct str payload, unsigned columns,
     return 0;
 }
 
+/* Where the cells of a text result collect. */
+struct cell_store {
+    struct arena *arena; /* borrowed; NULL: nobody wants them */
+    struct str *cells;   /* in the arena */
+    size_t room;         /* cells that fit */
+    size_t limit;        /* bytes of the result, for the error's text */
+};
+
 /* Cells grow by doubling; the old array stays in the arena until that ends. */
-static struct str *grow_cells(struct arena *a, struct str *cells, size_t used,
-                              size_t *room, size_t more)
+static bool grow_cells(struct cell_store *store, size_t used, size_t more)
 {
-    if (used + more <= *room)
-        return cells;
+    if (used + more <= store->room)
+        return true;
     size_t wanted = (used + more) * 2;
-    struct str *grown = arena_try(a, wanted * sizeof *grown);
+    struct str *grown = arena_try(store->arena, wanted * sizeof *grown);
     if (grown == NULL)
-        return NULL;
+        return false;
     if (used > 0)
-        memcpy(grown, cells, used * sizeof *grown);
-    *room = wanted;
-    return grown;
+        memcpy(grown, store->cells, used * sizeof *grown);
+    store->cells = grown;
+    store->room = wanted;
+    return true;
 }
 
 /* Keep one row, or note in *kept why that was not possible. */
-static void keep_row(struct arena *a, size_t limit, const struct packet *packet,
-                     struct session_result *got, size_t *room, struct error *kept)
+static void keep_row(struct cell_store *store, const struct packet *packet,
+                     struct session_result *got, struct error *kept)
 {
     size_t used = got->row_count * got->column_count;
-    struct str *cells =
-        grow_cells(a, (struct str *)(uintptr_t)got->cells, used, room, got->column_count);
-    if (packet->cut || cells == NULL) {
-        error_set(kept, ERR_LIMIT, "a control query returned more than %zu bytes", limit);
+    if (packet->cut || !grow_cells(store, used, got->column_count)) {
+        error_set(kept, ERR_LIMIT, "a control query returned more than %zu bytes",
+                  store->limit);
         return;
     }
-    got->cells = cells;
-    if (store_row(a, packet->head, got->column_count, cells + used, kept) == 0)
+    got->cells = store->cells;
+    if (store_row(store->arena, packet->head, got->column_count, store->cells + used,
+                  kept) == 0)
         got->row_count++;
 }
 
@@ -262,7 +270,7 @@ int result_read_rows(struct packet_stream *p, const struct result_dialect *d,
     struct error kept = { 0 };
     struct packet packet;
     uint64_t bytes = 0;
-    size_t room = 0;
+    struct cell_store store = { .arena = a, .limit = limit };
     for (;;) {
         if (packet_read(p, limit, &packet, err) != 0)
             return -1;
@@ -276,7 +284,7 @@ int result_read_rows(struct packet_stream *p, const struct result_dialect *d,
             error_set(&kept, ERR_LIMIT, "a control query returned more than %zu bytes",
                       limit);
         if (kept.code == ERR_NONE && a != NULL)
-            keep_row(a, limit, &packet, got, &room, &kept);
+            keep_row(&store, &packet, got, &kept);
     }
     if (kept.code != ERR_NONE) {
         *err = kept;

@@ -220,10 +220,14 @@ static const char *allowed_plugins(bool tls)
                  "client_ed25519";
 }
 
+static int64_t connect_timeout_us(const struct session_options *o)
+{
+    return o->connect_timeout_us > 0 ? o->connect_timeout_us : DEFAULT_CONNECT_US;
+}
+
 static void set_login_options(MYSQL *m, const struct session_options *o, bool tls)
 {
-    int64_t us = o->connect_timeout_us > 0 ? o->connect_timeout_us : DEFAULT_CONNECT_US;
-    unsigned seconds = (unsigned)((us + US_PER_S - 1) / US_PER_S);
+    unsigned seconds = (unsigned)((connect_timeout_us(o) + US_PER_S - 1) / US_PER_S);
     unsigned no_files = 0;
     unsigned protocol =
         o->socket_path != NULL ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
@@ -253,6 +257,42 @@ static void set_login_options(MYSQL *m, const struct session_options *o, bool tl
         (void)mysql_options(m, MYSQL_OPT_SSL_KEY, o->key_file);
 }
 
+/* mysql_real_connect() in the library's own non-blocking form, so that a cancel is seen
+ * while a host does not answer. (Name resolution and the TLS handshake still end at their
+ * time-outs only.) Returns 0 when connected, else -1 with err. */
+static int connect_polled(struct session *s, const struct session_options *o,
+                          unsigned port, struct error *err)
+{
+    MYSQL *done = NULL;
+    bool cancelled = false;
+    (void)mysql_options(s->mysql, MYSQL_OPT_NONBLOCK, NULL);
+    int status = mysql_real_connect_start(
+        &done, s->mysql, o->socket_path != NULL ? NULL : o->host, o->user,
+        o->password != NULL ? o->password : "", o->database, port, o->socket_path, 0);
+    while (status != 0) {
+        short events = (short)(((status & MYSQL_WAIT_READ) ? POLLIN : 0) |
+                               ((status & MYSQL_WAIT_WRITE) ? POLLOUT : 0) |
+                               ((status & MYSQL_WAIT_EXCEPT) ? POLLPRI : 0));
+        int64_t us = (status & MYSQL_WAIT_TIMEOUT)
+                         ? (int64_t)mysql_get_timeout_value_ms(s->mysql) * 1000
+                         : connect_timeout_us(o);
+        int ready = cancelled ? 0
+                              : clock_poll((int)mysql_get_socket(s->mysql), events,
+                                           s->cancel, us);
+        cancelled = cancelled || ready < 0;
+        /* Told that its time is over, the library takes its half-made connection down. */
+        status = mysql_real_connect_cont(&done, s->mysql,
+                                         ready > 0 ? status & ~MYSQL_WAIT_TIMEOUT
+                                                   : MYSQL_WAIT_TIMEOUT);
+    }
+    if (cancelled)
+        return error_set(err, ERR_CANCELLED, "stopped while connecting");
+    if (done == NULL)
+        return server_error_set(err, mysql_errno(s->mysql),
+                                str_of(mysql_error(s->mysql)));
+    return 0;
+}
+
 /* Log in by the library. */
 static int log_in(struct session *s, const struct session_options *o, struct error *err)
 {
@@ -262,11 +302,8 @@ static int log_in(struct session *s, const struct session_options *o, struct err
     if (s->mysql == NULL)
         return error_set(err, ERR_BUG, "the client library gave no handle");
     set_login_options(s->mysql, o, tls);
-    if (mysql_real_connect(s->mysql, o->socket_path != NULL ? NULL : o->host, o->user,
-                           o->password != NULL ? o->password : "", o->database, port,
-                           o->socket_path, 0) == NULL)
-        return server_error_set(err, mysql_errno(s->mysql),
-                                str_of(mysql_error(s->mysql)));
+    if (connect_polled(s, o, port, err) != 0)
+        return -1;
     if (tls && mysql_get_ssl_cipher(s->mysql) == NULL)
         return server_error_set(err, 2026, STR("the server did not turn TLS on"));
     return 0;
@@ -467,6 +504,14 @@ void session_close(struct session *s)
 
 /* ------------------------------------------------------------------ control queries */
 
+/* After a server's own error the connection is in order; after any other it has lost its
+ * place. */
+static int give_up_unless_server_error(struct session *s, const struct error *err)
+{
+    s->broken = s->broken || err->remote == 0;
+    return -1;
+}
+
 /* Run sql; a is NULL when nobody wants the rows. */
 static int run(struct session *s, struct arena *a, struct str sql,
                struct session_result *out, struct error *err)
@@ -477,9 +522,11 @@ static int run(struct session *s, struct arena *a, struct str sql,
     struct arena *scratch CLEANUP(arena_free_at) = NULL;
     if (s->busy)
         return error_set(err, ERR_BUG, "a query in the middle of another result");
+    if (s->broken)
+        return error_set(err, ERR_NETWORK, "the connection was given up after an error");
     if (packet_command(&s->packets, COM_QUERY_BYTE, sql, err) != 0 ||
         result_read_head(&s->packets, &s->dialect, false, &head, err) != 0)
-        return -1;
+        return give_up_unless_server_error(s, err);
     if (head.column_count > 0) {
         if (a == NULL)
             scratch = arena_new(RESULT_PACKET_LIMIT * 4);

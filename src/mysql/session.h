@@ -84,8 +84,9 @@ struct server_facts {
 
 struct session;
 
-/* Connect, log in and set the session up. Connecting ends at connect_timeout; a cancel
- * is seen before it and after it. NULL with err on failure. */
+/* Connect, log in and set the session up. Each step ends at connect_timeout; a cancel
+ * ends it at once, but for name resolution and the TLS handshake. NULL with err on
+ * failure. */
 struct session *session_open(const struct session_options *o, struct error *err);
 
 /* A session over bytes that somebody else provides, already logged in and set up: tests

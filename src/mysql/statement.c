@@ -25,12 +25,13 @@ struct statement {
     bool has_rows; /* rows are left to read */
 };
 
-/* After an error of the transport nothing on the connection has a meaning any more. */
-static int transport_failed(struct statement *st)
+/* The statement has no more rows. After a server's own error the connection is in order;
+ * after any other nothing on it has a meaning any more. */
+static int fail(struct statement *st, const struct error *err)
 {
     st->has_rows = false;
     session_set_busy(st->session, false);
-    if (session_packets(st->session)->broken)
+    if (err->remote == 0)
         session_set_broken(st->session);
     return -1;
 }
@@ -78,6 +79,7 @@ struct statement *statement_prepare(struct session *s, struct str sql, struct er
     if (packet_command(session_packets(s), COM_STMT_PREPARE_BYTE, sql, err) == 0 &&
         read_prepared(st, err) == 0)
         return st;
+    (void)fail(st, err); /* -1 is what NULL says here */
     arena_free(st->arena);
     free(st);
     return NULL;
@@ -173,10 +175,11 @@ int statement_execute(struct statement *st, const struct str *params, unsigned c
     if (count != st->param_count)
         return error_set(err, ERR_BUG, "%u parameters for a statement that has %u", count,
                          st->param_count);
-    if (build_execute(st, params, &body, err) != 0 ||
-        packet_command(p, COM_STMT_EXECUTE_BYTE, buf_str(&body), err) != 0 ||
+    if (build_execute(st, params, &body, err) != 0)
+        return -1; /* nothing was sent */
+    if (packet_command(p, COM_STMT_EXECUTE_BYTE, buf_str(&body), err) != 0 ||
         result_read_head(p, session_dialect(s), true, &head, err) != 0)
-        return transport_failed(st);
+        return fail(st, err);
     st->row_limit = row_limit;
     if (head.column_count == 0)
         return 0;
@@ -189,13 +192,13 @@ int statement_execute(struct statement *st, const struct str *params, unsigned c
     /* Without definitions an EOF packet still stands where they would have ended. */
     if (head.has_definitions) {
         if (take_columns(st, (unsigned)head.column_count, err) != 0)
-            return transport_failed(st);
+            return fail(st, err);
     } else {
         struct result_column *none;
         struct arena *arena CLEANUP(arena_free_at) = arena_new(1024);
         if (result_read_columns(p, session_dialect(s), arena, 0, &none, err) != 0) {
             session_set_broken(s);
-            return transport_failed(st);
+            return fail(st, err);
         }
     }
     st->has_rows = true;
@@ -217,7 +220,7 @@ int statement_next(struct statement *st, struct packet *row, struct error *err)
     if (!st->has_rows)
         return 0;
     if (packet_read(session_packets(st->session), st->row_limit, row, err) != 0)
-        return transport_failed(st);
+        return fail(st, err);
     int kind = result_row_kind(row, session_dialect(st->session), err);
     if (kind == 0) {
         if (row->head.ptr[0] == 0)
@@ -225,12 +228,13 @@ int statement_next(struct statement *st, struct packet *row, struct error *err)
         session_set_broken(st->session);
         error_set(err, ERR_PROTOCOL, "a row that starts with byte %u",
                   (uint8_t)row->head.ptr[0]);
-        return transport_failed(st);
+        return fail(st, err);
     }
-    /* The end, or an error of the server in its place: the session is free again. */
+    if (kind < 0)
+        return fail(st, err);
     st->has_rows = false;
     session_set_busy(st->session, false);
-    return kind > 0 ? 0 : -1;
+    return 0;
 }
 
 int statement_drain(struct statement *st, struct error *err)

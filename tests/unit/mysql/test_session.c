@@ -1,7 +1,12 @@
 /* What a session refuses before any byte is sent, and what server errors become. */
+#include "base/clock.h"
 #include "mysql/server_error.h"
 #include "mysql/session.h"
 #include "support/test.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
 
 static void assert_refused(const struct session_options *o, const char *text)
 {
@@ -57,6 +62,47 @@ static void a_cancelled_job_does_not_connect(void **state)
     cancel_free(o.cancel);
 }
 
+static void *cancel_soon(void *ctx)
+{
+    (void)clock_wait_us(NULL, 50000);
+    cancel_request(ctx, CANCEL_GRACEFUL);
+    return NULL;
+}
+
+/* A peer that takes the connection and never says a word. */
+static void a_login_that_hangs_ends_at_its_timeout_or_the_cancel(void **state)
+{
+    (void)state;
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    struct session_options o = { .host = "127.0.0.1",
+                                 .port = ntohs(address.sin_port),
+                                 .user = "u",
+                                 .password = "hunter2",
+                                 .connect_timeout_us = 1000000 };
+    struct error err = { 0 };
+    int64_t start = clock_mono_us();
+    assert_null(session_open(&o, &err));
+    assert_int_equal(err.code, ERR_NETWORK);
+    assert_in_range(clock_mono_us() - start, 500000, 4000000);
+    pthread_t thread;
+    o.cancel = cancel_new();
+    o.connect_timeout_us = 30000000;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, o.cancel), 0);
+    start = clock_mono_us();
+    assert_null(session_open(&o, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    assert_in_range(clock_mono_us() - start, 1, 2000000);
+    (void)pthread_join(thread, NULL);
+    cancel_free(o.cancel);
+    close(fd);
+}
+
 static void server_errors_decide_what_a_job_does(void **state)
 {
     (void)state;
@@ -93,6 +139,7 @@ int main(void)
         cmocka_unit_test(options_that_cannot_be_right_are_refused_at_once),
         cmocka_unit_test(a_refused_connection_names_the_host_and_may_be_tried_again),
         cmocka_unit_test(a_cancelled_job_does_not_connect),
+        cmocka_unit_test(a_login_that_hangs_ends_at_its_timeout_or_the_cancel),
         cmocka_unit_test(server_errors_decide_what_a_job_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
