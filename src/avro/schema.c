@@ -101,12 +101,14 @@ static void write_property(const struct column *c, struct buf *out)
     buf_add_char(out, '}');
 }
 
+/* For people; the labels of ENUM and SET stand in the property. */
 static void write_doc(struct arena *a, const struct column *c, struct buf *out)
 {
-    struct str doc = arena_printf(
-        a, STR_FMT "%s" STR_FMT "%s%s", STR_ARG(c->name),
-        c->source_type.len > 0 ? " (" : "", STR_ARG(c->source_type),
-        c->source_type.len > 0 ? ")" : "", c->type == TYPE_TIME ? ", microseconds" : "");
+    bool typed = c->source_type.len > 0 && c->label_count == 0;
+    struct str doc =
+        arena_printf(a, STR_FMT "%s" STR_FMT "%s%s", STR_ARG(c->name), typed ? " (" : "",
+                     STR_ARG(typed ? c->source_type : STR("")), typed ? ")" : "",
+                     c->type == TYPE_TIME ? ", microseconds" : "");
     write_text(out, "doc", doc);
 }
 

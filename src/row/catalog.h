@@ -1,7 +1,8 @@
 /* src/row/catalog.h
  *
- * What discovery found: databases, tables, columns, keys, sizes, and what could not be read and
- * why. A plain tree in one arena; the order is by database, then table, as bytes compare.
+ * What discovery found: databases, tables, columns, keys, sizes, and what could not be
+ * read and why. A plain tree in one arena; the order is by database, then table, as bytes
+ * compare.
  *
  * Owner: catalog_free() ends the arena and all in it. Thread: any, once made.
  */
@@ -25,17 +26,18 @@ struct catalog_table {
     struct table_schema schema; /* all columns, selected all that are supported */
     enum table_kind kind;
     enum key_source key;
-    bool key_has_prefix; /* the key indexes only the start of a column: no order to read by */
+    bool key_has_prefix;   /* the key indexes only the start of a column: no order to read
+                              by */
     bool key_is_unordered; /* a hash, an ignored index, or mixed directions: likewise */
-    bool readable;       /* SELECT was granted on it and its definition is valid */
-    struct str why;      /* when not readable or when the table cannot be copied: a sentence */
+    bool readable;         /* SELECT was granted on it and its definition is valid */
+    struct str why; /* when not readable or when the table cannot be copied: a sentence */
     struct str engine;   /* "InnoDB"; empty for a view */
     struct str key_name; /* "PRIMARY"; empty without key */
     struct str comment;
     uint64_t row_estimate;
     uint64_t byte_estimate;
     bool system_versioned;
-    bool transactional;  /* the engine has consistent views */
+    bool transactional; /* the engine has consistent views */
 };
 
 struct catalog_database {

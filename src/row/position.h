@@ -1,12 +1,12 @@
 /* src/row/position.h
  *
  * Where reading can resume: always a safe place. Full tables resume by key: a table is
- * a handful of ranges, each read in key order, so the last key captured of each range is all
- * there is to know.
+ * a handful of ranges, each read in key order, so the last key captured of each range is
+ * all there is to know.
  *
  * A key tuple is the stored bytes of the key's columns, each as a 4-byte little-endian
- * length and that many bytes; text in the column's own charset, numbers and times as ASCII.
- * The text form is canonical: parse(format(p)) equals p. Bytes appear as hex.
+ * length and that many bytes; text in the column's own charset, numbers and times as
+ * ASCII. The text form is canonical: parse(format(p)) equals p. Bytes appear as hex.
  */
 #ifndef ROW_POSITION_H
 #define ROW_POSITION_H

@@ -1,7 +1,8 @@
 /* src/row/type.h
  *
  * The one table of types: what each MySQL type is called here, in Avro and in each
- * destination. The encoder, the DDL, the tests and docs/reference/types.md are driven by it.
+ * destination. The encoder, the DDL, the tests and docs/reference/types.md are driven by
+ * it.
  *
  * Placeholders in the SQL texts: {p} precision, {s} scale, {n} length or dimension.
  */
@@ -19,10 +20,10 @@ struct column;
 enum logical_type {
     TYPE_UNSUPPORTED = 0, /* cannot be selected; column.why says why */
     TYPE_BOOL,            /* TINYINT(1), BIT(1) */
-    TYPE_INT,             /* fits Avro int: signed to 32 bits, unsigned to 24; column.bytes */
-    TYPE_LONG,            /* INT UNSIGNED, BIGINT */
-    TYPE_UBIGINT,         /* BIGINT UNSIGNED */
-    TYPE_DECIMAL,         /* precision 1..65, scale 0..38 */
+    TYPE_INT,     /* fits Avro int: signed to 32 bits, unsigned to 24; column.bytes */
+    TYPE_LONG,    /* INT UNSIGNED, BIGINT */
+    TYPE_UBIGINT, /* BIGINT UNSIGNED */
+    TYPE_DECIMAL, /* precision 1..65, scale 0..38 */
     TYPE_FLOAT,
     TYPE_DOUBLE,
     TYPE_BIT,   /* BIT(2..63) */
@@ -45,11 +46,7 @@ enum logical_type {
     TYPE_COUNT
 };
 
-enum sql_family {
-    SQL_DUCKDB = 0,
-    SQL_POSTGRES,
-    SQL_FAMILY_COUNT
-};
+enum sql_family { SQL_DUCKDB = 0, SQL_POSTGRES, SQL_FAMILY_COUNT };
 
 struct type_info {
     enum logical_type type;
@@ -58,7 +55,8 @@ struct type_info {
     const char *avro;         /* "long", "bytes", "array of float" */
     const char *avro_logical; /* "decimal", "local-timestamp-micros", "json", or NULL */
     enum value_kind value;    /* what a good cell is */
-    const char *sql[SQL_FAMILY_COUNT]; /* with placeholders; NULL when type_sql() decides */
+    const char
+        *sql[SQL_FAMILY_COUNT]; /* with placeholders; NULL when type_sql() decides */
 };
 
 const struct type_info *type_get(enum logical_type type);

@@ -1,7 +1,7 @@
 /* src/row/value.h
  *
- * One cell. Scalars are inline; bytes point into the packet or the reader's scratch and live
- * until the next row. Both read paths make the same cells for the same stored value.
+ * One cell. Scalars are inline; bytes point into the packet or the reader's scratch and
+ * live until the next row. Both read paths make the same cells for the same stored value.
  */
 #ifndef ROW_VALUE_H
 #define ROW_VALUE_H
@@ -14,21 +14,21 @@
 enum value_kind {
     VALUE_ABSENT = 0, /* not in the row image: unknown, which is not NULL */
     VALUE_NULL,
-    VALUE_INT,       /* as.i; also BOOL and YEAR */
-    VALUE_UINT,      /* as.u; BIGINT UNSIGNED and BIT */
-    VALUE_FLOAT,     /* as.f: the stored 32 bits */
-    VALUE_DOUBLE,    /* as.d: the stored 64 bits */
-    VALUE_DECIMAL,   /* as.bytes: ASCII, exact, scale kept: "-12.340" */
-    VALUE_UNSCALED,  /* as.bytes: a decimal as Avro has it: big-endian two's complement */
-    VALUE_TEXT,      /* as.bytes: valid UTF-8; also ENUM, SET, UUID, INET */
-    VALUE_BYTES,     /* as.bytes; also geometry (EWKB) and vectors (little-endian floats) */
-    VALUE_JSON,      /* as.bytes: JSON text, UTF-8 */
-    VALUE_DATE,      /* as.i: days since 1970-01-01 */
-    VALUE_TIME,      /* as.i: microseconds, -838:59:59.999999 to 838:59:59.999999 */
+    VALUE_INT,      /* as.i; also BOOL and YEAR */
+    VALUE_UINT,     /* as.u; BIGINT UNSIGNED and BIT */
+    VALUE_FLOAT,    /* as.f: the stored 32 bits */
+    VALUE_DOUBLE,   /* as.d: the stored 64 bits */
+    VALUE_DECIMAL,  /* as.bytes: ASCII, exact, scale kept: "-12.340" */
+    VALUE_UNSCALED, /* as.bytes: a decimal as Avro has it: big-endian two's complement */
+    VALUE_TEXT,     /* as.bytes: valid UTF-8; also ENUM, SET, UUID, INET */
+    VALUE_BYTES, /* as.bytes; also geometry (EWKB) and vectors (little-endian floats) */
+    VALUE_JSON,  /* as.bytes: JSON text, UTF-8 */
+    VALUE_DATE,  /* as.i: days since 1970-01-01 */
+    VALUE_TIME,  /* as.i: microseconds, -838:59:59.999999 to 838:59:59.999999 */
     VALUE_DATETIME,  /* as.i: microseconds since 1970-01-01 00:00, no zone */
     VALUE_TIMESTAMP, /* as.i: microseconds since 1970-01-01 00:00 UTC */
     VALUE_BAD_DATE,  /* as.bytes: ASCII of a zero, partial or impossible date or time */
-    VALUE_INVALID,   /* as.bytes: stored bytes that have no meaning in the column's type */
+    VALUE_INVALID, /* as.bytes: stored bytes that have no meaning in the column's type */
 };
 
 struct value {
@@ -43,7 +43,8 @@ struct value {
     uint8_t kind; /* enum value_kind */
 };
 
-static_assert(sizeof(struct value) == 16, "the scratch row stays in the first-level cache");
+static_assert(sizeof(struct value) == 16,
+              "the scratch row stays in the first-level cache");
 
 static inline struct str value_str(const struct value *v)
 {
@@ -52,7 +53,8 @@ static inline struct str value_str(const struct value *v)
 
 static inline struct value value_of_bytes(enum value_kind kind, struct str s)
 {
-    return (struct value){ .as.bytes = s.ptr, .len = (uint32_t)s.len, .kind = (uint8_t)kind };
+    return (
+        struct value){ .as.bytes = s.ptr, .len = (uint32_t)s.len, .kind = (uint8_t)kind };
 }
 
 #endif
