@@ -4,7 +4,7 @@
  *     manifest last, then the directory, renames, and syncs the parent.
  *  4  A part is found by (stream, kind, shape), so it never holds two of them.
  *  9  Memory: parts below bundle_bytes, all together below EPOCH_MEMORY_BYTES plus one
- *     block; metadata below MANIFEST_LIMIT_BYTES.
+ *     block (parts.c); metadata below MANIFEST_LIMIT_BYTES.
  *
  * Any failure while adding makes the writer broken: it can only be aborted, since a file
  * may hold half of a block.
@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "spool/epoch_dir.h"
 #include "spool/epoch_internal.h"
+#include "spool/parts.h"
 #include "spool/segment.h"
 
 #include <assert.h>
@@ -32,14 +33,6 @@
 /* JSON around the texts of one stream, shape, segment or file, generously. */
 #define METADATA_BYTES 512
 
-struct part {
-    struct segment *segment; /* owned */
-    enum segment_kind kind;
-    uint32_t stream;
-    uint32_t shape;
-    uint64_t used_at; /* the writer's tick of its last block */
-};
-
 struct epoch_writer {
     char *lane_dir;               /* owned */
     char *open_path, *epoch_path; /* owned: NNNNNNNNNN.open and .epoch */
@@ -48,12 +41,11 @@ struct epoch_writer {
     struct epoch_options options;
     struct manifest_stream *streams; /* owned; texts in the arena, progress owned */
     struct manifest_shape *shapes;   /* owned; texts in the arena */
-    struct part *parts;              /* owned */
-    size_t stream_count, shape_count, part_count;
+    struct parts parts;
+    size_t stream_count, shape_count;
     struct map *stream_index; /* owned: database, table, version to index + 1 */
     size_t metadata_bytes;
     uint64_t rows;
-    uint64_t tick;
     unsigned own_syncs;
     unsigned *syncs; /* own_syncs, or a test's */
     bool renamed;    /* .epoch, but the parent is not synced */
@@ -66,13 +58,11 @@ struct epoch_writer {
 
 static void writer_free(struct epoch_writer *w)
 {
-    for (size_t i = 0; i < w->part_count; i++)
-        segment_free(w->parts[i].segment);
     for (size_t i = 0; i < w->stream_count; i++) {
         struct str progress = w->streams[i].progress;
         free((void *)(uintptr_t)progress.ptr); /* ours, behind a const pointer */
     }
-    free(w->parts);
+    parts_done(&w->parts);
     free(w->streams);
     free(w->shapes);
     map_free(w->stream_index);
@@ -150,6 +140,16 @@ void epoch_abort(struct epoch_writer *w)
     struct error ignored = { 0 }; /* recovery removes what cannot be removed now */
     (void)file_remove_tree(w->open_path, &ignored);
     writer_free(w);
+}
+
+size_t epoch_memory_bytes(const struct epoch_writer *w)
+{
+    return parts_memory_bytes(&w->parts);
+}
+
+size_t epoch_codecs(const struct epoch_writer *w)
+{
+    return parts_codecs(&w->parts);
 }
 
 void epoch_count_syncs(struct epoch_writer *w, unsigned *syncs)
@@ -272,22 +272,11 @@ static int check_usable(const struct epoch_writer *w, int stream, struct error *
     return 0;
 }
 
-static struct part *part_find(struct epoch_writer *w, uint32_t stream,
-                              enum segment_kind kind, uint32_t shape)
-{
-    for (size_t i = w->part_count; i-- > 0;) {
-        struct part *p = &w->parts[i];
-        if (p->stream == stream && p->kind == kind && p->shape == shape)
-            return p;
-    }
-    return NULL;
-}
-
 static struct part *part_begin(struct epoch_writer *w, const struct part *what,
                                struct str schema_json, struct error *err)
 {
     char name[40];
-    (void)snprintf(name, sizeof(name), "%05zu.avro", w->part_count); /* it fits */
+    (void)snprintf(name, sizeof(name), "%05zu.avro", w->parts.count); /* it fits */
     CLEANUP(free_pointer) char *path = hashfile_path(w->open_path, name);
     struct segment_options options = {
         .path = path,
@@ -295,7 +284,7 @@ static struct part *part_begin(struct epoch_writer *w, const struct part *what,
         .bundle_bytes = w->options.bundle_bytes,
         .syncs = w->syncs,
     };
-    segment_sync_marker(&w->m, w->part_count, options.sync);
+    segment_sync_marker(&w->m, w->parts.count, options.sync);
     if (!metadata_fits(w, METADATA_BYTES)) {
         *err = w->broken_by;
         return NULL;
@@ -303,66 +292,7 @@ static struct part *part_begin(struct epoch_writer *w, const struct part *what,
     struct segment *segment = segment_new(&options, schema_json, err);
     if (segment == NULL)
         return NULL;
-    w->parts = room_for_one(w->parts, w->part_count, sizeof(*w->parts));
-    struct part *p = &w->parts[w->part_count++];
-    *p = *what;
-    p->segment = segment;
-    return p;
-}
-
-size_t epoch_codecs(const struct epoch_writer *w)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < w->part_count; i++)
-        count += segment_is_idle(w->parts[i].segment) ? 0 : 1;
-    return count;
-}
-
-/* Before one more is used: give back the longest unused descriptor and codec when there
- * are too many of them. */
-static int bound_resources(struct epoch_writer *w, struct error *err)
-{
-    size_t files = 0;
-    struct part *oldest_file = NULL;
-    struct part *oldest_codec = NULL;
-    for (size_t i = 0; i < w->part_count; i++) {
-        struct part *p = &w->parts[i];
-        const struct hashfile *file = segment_file(p->segment);
-        if (file != NULL && hashfile_is_open(file)) {
-            files++;
-            if (oldest_file == NULL || p->used_at < oldest_file->used_at)
-                oldest_file = p;
-        }
-        if (!segment_is_idle(p->segment) &&
-            (oldest_codec == NULL || p->used_at < oldest_codec->used_at))
-            oldest_codec = p;
-    }
-    if (epoch_codecs(w) >= EPOCH_CODECS)
-        segment_idle(oldest_codec->segment);
-    return files < EPOCH_OPEN_FILES ? 0 : segment_rest(oldest_file->segment, err);
-}
-
-size_t epoch_memory_bytes(const struct epoch_writer *w)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < w->part_count; i++)
-        sum += segment_memory_bytes(w->parts[i].segment);
-    return sum;
-}
-
-/* The largest parts go to files of their own until the rest fits. */
-static int bound_memory(struct epoch_writer *w, struct error *err)
-{
-    while (epoch_memory_bytes(w) > EPOCH_MEMORY_BYTES) {
-        struct segment *largest = w->parts[0].segment;
-        for (size_t i = 1; i < w->part_count; i++)
-            if (segment_memory_bytes(w->parts[i].segment) > segment_memory_bytes(largest))
-                largest = w->parts[i].segment;
-        if (bound_resources(w, err) < 0 || segment_flush(largest, err) < 0 ||
-            segment_spill(largest, err) < 0)
-            return -1;
-    }
-    return 0;
+    return parts_add(&w->parts, what, segment);
 }
 
 int epoch_add_block(struct epoch_writer *w, int stream, const struct block *b,
@@ -380,16 +310,15 @@ int epoch_add_block(struct epoch_writer *w, int stream, const struct block *b,
             return error_set(err, ERR_BUG,
                              "epoch '%s': no shape %" PRIu32 " of stream %d",
                              w->open_path, b->shape, stream);
-        if (bound_resources(w, err) < 0)
+        if (parts_make_room(&w->parts, err) < 0)
             return broke(w, err);
-        struct part *p = part_find(w, what.stream, what.kind, what.shape);
+        struct part *p = parts_find(&w->parts, &what);
         if (p == NULL)
             p = part_begin(w, &what, shape->schema_json, err);
         if (p == NULL)
             return broke(w, err);
-        p->used_at = ++w->tick;
         if (segment_add(p->segment, buf_str(&b->bytes), b->rows, err) < 0 ||
-            bound_memory(w, err) < 0)
+            parts_bound_memory(&w->parts, err) < 0)
             return broke(w, err);
     }
     counts->read += b->rows;
@@ -407,15 +336,15 @@ int epoch_add_reject(struct epoch_writer *w, int stream, const struct reject *r,
     if (check_usable(w, stream, err) < 0)
         return -1;
     struct part what = { .kind = SEGMENT_REJECTS, .stream = (uint32_t)stream };
-    if (bound_resources(w, err) < 0)
+    if (parts_make_room(&w->parts, err) < 0)
         return broke(w, err);
-    struct part *p = part_find(w, what.stream, what.kind, what.shape);
+    struct part *p = parts_find(&w->parts, &what);
     if (p == NULL)
         p = part_begin(w, &what, str_of(reject_schema_json()), err);
     if (p == NULL)
         return broke(w, err);
-    p->used_at = ++w->tick;
-    if (segment_add_reject(p->segment, r, err) < 0 || bound_memory(w, err) < 0)
+    if (segment_add_reject(p->segment, r, err) < 0 ||
+        parts_bound_memory(&w->parts, err) < 0)
         return broke(w, err);
     w->streams[stream].counts.read++;
     w->streams[stream].counts.quarantined++;
@@ -425,10 +354,7 @@ int epoch_add_reject(struct epoch_writer *w, int stream, const struct reject *r,
 
 uint64_t epoch_bytes(const struct epoch_writer *w)
 {
-    uint64_t sum = w->metadata_bytes;
-    for (size_t i = 0; i < w->part_count; i++)
-        sum += segment_bytes(w->parts[i].segment);
-    return sum;
+    return w->metadata_bytes + parts_bytes(&w->parts);
 }
 
 uint64_t epoch_rows(const struct epoch_writer *w)
@@ -438,7 +364,7 @@ uint64_t epoch_rows(const struct epoch_writer *w)
 
 bool epoch_is_empty(const struct epoch_writer *w)
 {
-    if (w->part_count > 0)
+    if (w->parts.count > 0)
         return false;
     for (size_t i = 0; i < w->stream_count; i++)
         if (w->streams[i].actions != ACTION_NONE)
@@ -470,8 +396,8 @@ static struct str file_name(struct epoch_writer *w, size_t part)
 /* Sync the files of large parts. */
 static int seal_files(struct epoch_writer *w, struct sealing *s, struct error *err)
 {
-    for (size_t i = 0; i < w->part_count; i++) {
-        struct part *p = &w->parts[i];
+    for (size_t i = 0; i < w->parts.count; i++) {
+        struct part *p = &w->parts.list[i];
         if (segment_flush(p->segment, err) < 0)
             return -1;
         const struct hashfile *file = segment_file(p->segment);
@@ -495,8 +421,8 @@ static int seal_files(struct epoch_writer *w, struct sealing *s, struct error *e
 static int write_bundle(struct epoch_writer *w, struct sealing *s,
                         struct hashfile *bundle, struct error *err)
 {
-    for (size_t i = 0; i < w->part_count; i++) {
-        const struct segment *segment = w->parts[i].segment;
+    for (size_t i = 0; i < w->parts.count; i++) {
+        const struct segment *segment = w->parts.list[i].segment;
         if (segment_file(segment) != NULL)
             continue;
         struct str content = segment_content(segment);
@@ -519,7 +445,7 @@ static int write_bundle(struct epoch_writer *w, struct sealing *s,
 
 static int seal_bundle(struct epoch_writer *w, struct sealing *s, struct error *err)
 {
-    if (s->file_count == w->part_count)
+    if (s->file_count == w->parts.count)
         return 0;
     CLEANUP(free_pointer) char *path = hashfile_path(w->open_path, BUNDLE_FILE);
     struct hashfile *bundle = hashfile_create(path, w->syncs, err);
@@ -554,8 +480,8 @@ static int seal_contents(struct epoch_writer *w, struct sealing *s, struct error
 {
     if (seal_files(w, s, err) < 0 || seal_bundle(w, s, err) < 0)
         return -1;
-    for (size_t i = 0; i < w->part_count; i++) {
-        const struct part *p = &w->parts[i];
+    for (size_t i = 0; i < w->parts.count; i++) {
+        const struct part *p = &w->parts.list[i];
         s->segments[i].kind = p->kind;
         s->segments[i].stream = p->stream;
         s->segments[i].shape = p->shape;
@@ -566,7 +492,7 @@ static int seal_contents(struct epoch_writer *w, struct sealing *s, struct error
     w->m.shapes = w->shapes;
     w->m.shape_count = w->shape_count;
     w->m.segments = s->segments;
-    w->m.segment_count = w->part_count;
+    w->m.segment_count = w->parts.count;
     w->m.files = s->files;
     w->m.file_count = s->file_count;
     if (seal_manifest(w, err) < 0)
@@ -603,8 +529,8 @@ int epoch_seal(struct epoch_writer *w, struct str from, struct str to,
     w->m.captured_at = clock_wall_us();
     CLEANUP(sealing_done)
     struct sealing s = {
-        .segments = xcalloc(w->part_count + 1, sizeof(*s.segments)),
-        .files = xcalloc(w->part_count + 1, sizeof(*s.files)),
+        .segments = xcalloc(w->parts.count + 1, sizeof(*s.segments)),
+        .files = xcalloc(w->parts.count + 1, sizeof(*s.files)),
     };
     if (seal_contents(w, &s, err) < 0 || rename_to_epoch(w, err) < 0)
         return broke(w, err);

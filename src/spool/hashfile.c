@@ -1,6 +1,7 @@
 #include "spool/hashfile.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/fault.h"
 #include "base/file.h"
 
@@ -37,13 +38,10 @@ int hashfile_io_error(struct error *err, const char *doing, const char *path, in
 
 char *hashfile_path(const char *dir, const char *name)
 {
-    size_t dir_len = strlen(dir);
-    size_t name_len = strlen(name);
-    char *path = xcalloc(dir_len + name_len + 2, 1);
-    memcpy(path, dir, dir_len);
-    path[dir_len] = '/';
-    memcpy(path + dir_len + 1, name, name_len);
-    return path;
+    struct buf path;
+    buf_init(&path, strlen(dir) + strlen(name) + 1);
+    buf_printf(&path, "%s/%s", dir, name);
+    return buf_take(&path);
 }
 
 /* XXH3_createState aborts nobody, but NULL here is no memory for half a kilobyte. */

@@ -214,7 +214,7 @@ static void found_done(struct found *f)
 
 static void found_add(struct entry ***list, size_t *count, struct entry *e)
 {
-    *list = xreallocarray(*list, *count + 1, sizeof(**list));
+    *list = xreallocarray(*list, *count + 1, sizeof(void *));
     (*list)[(*count)++] = e;
 }
 
