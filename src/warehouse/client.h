@@ -1,16 +1,17 @@
 /* src/warehouse/client.h
  *
- * How jobs and commands reach the one process of ours that has a DuckDB file open. The first
- * that needs it starts it (our own executable, command `warehouse`), elected by a lock file
- * beside the database; all talk to it over a unix socket that only this user can open.
+ * How jobs and commands reach the one process of ours that has a DuckDB file open. The
+ * first that needs it starts it (our own executable, command `warehouse`), elected by a
+ * lock file beside the database; all talk to it over a unix socket that only this user
+ * can open.
  *
- * The file may be held by another program: loading then waits and tells the caller who it is,
- * through the waiting function, about every two seconds.
+ * The file may be held by another program: loading then waits and tells the caller who it
+ * is, through the waiting function, about every two seconds.
  *
  * Messages are a 4-byte little-endian length and one JSON object; see owner.c.
  *
- * Thread: one per client. Owner: warehouse_close() ends the connection; the process ends by
- * itself when nobody needs it.
+ * Thread: one per client. Owner: warehouse_close() ends the connection; the process ends
+ * by itself when nobody needs it.
  */
 #ifndef WAREHOUSE_CLIENT_H
 #define WAREHOUSE_CLIENT_H
@@ -28,14 +29,15 @@ struct warehouse;
 struct warehouse_options {
     const struct str *settings; /* "memory_limit=1GiB": of the destination's URL */
     size_t setting_count;
-    int64_t idle_us;            /* option warehouse_idle */
+    int64_t idle_us; /* option warehouse_idle */
     /* Called while somebody else holds the file; text names them. May be NULL. */
     void (*waiting)(void *ctx, struct str text);
     void *ctx;
 };
 
-/* path: the DuckDB file, made when it does not exist. Starts the process when it is not there.
- * Errors: ERR_TARGET, ERR_CONFIG (not a DuckDB file, newer, read-only: with a hint). */
+/* path: the DuckDB file, made when it does not exist. Starts the process when it is not
+ * there. Errors: ERR_TARGET, ERR_CONFIG (not a DuckDB file, newer, read-only: with a
+ * hint). */
 struct warehouse *warehouse_open(const char *path, const struct warehouse_options *o,
                                  struct cancel *c, struct error *err);
 void warehouse_close(struct warehouse *w); /* NULL is fine */
@@ -49,25 +51,28 @@ int warehouse_load(struct warehouse *w, struct arena *a, const char *epoch_dir,
                    struct error *err);
 
 /* Forget unfinished copies, or a whole integration; see sink.h. */
-int warehouse_reset(struct warehouse *w, const struct reset_request *r, struct error *err);
+int warehouse_reset(struct warehouse *w, const struct reset_request *r,
+                    struct error *err);
 
 struct query_limits {
-    int64_t time_us;   /* 0: none */
-    uint64_t rows;     /* rows returned at most; more is told by truncated */
+    int64_t time_us; /* 0: none */
+    uint64_t rows;   /* rows returned at most; more is told by truncated */
 };
 
 struct query_column {
     struct str name, type;
 };
 
-/* Receives the result: columns once (cells NULL), then each row; a NULL cell has ptr NULL. */
+/* Receives the result: columns once (cells NULL), then each row; a NULL cell has ptr
+ * NULL. */
 typedef int query_row_fn(void *ctx, const struct query_column *columns, size_t count,
                          const struct str *cells, struct error *err);
 
-/* One read-only statement. Errors: ERR_CONFIG for a statement that may not run here, with the
- * reason; ERR_TARGET with DuckDB's text; ERR_LIMIT for time. */
-int warehouse_query(struct warehouse *w, struct str sql, const struct query_limits *limits,
-                    query_row_fn *row, void *ctx, bool *truncated, struct error *err);
+/* One read-only statement. Errors: ERR_CONFIG for a statement that may not run here, with
+ * the reason; ERR_TARGET with DuckDB's text; ERR_LIMIT for time. */
+int warehouse_query(struct warehouse *w, struct str sql,
+                    const struct query_limits *limits, query_row_fn *row, void *ctx,
+                    bool *truncated, struct error *err);
 
 /* Checkpoint and close the file now, end the process when nobody else is connected. */
 int warehouse_release(struct warehouse *w, struct error *err);
