@@ -352,6 +352,29 @@ static void a_table_that_changed_is_named_and_not_decoded(void **state)
     assert_int_equal(err.code, ERR_SCHEMA);
 }
 
+static void a_sign_or_width_that_changed_is_another_shape(void **state)
+{
+    (void)state;
+    struct column c = { .name = NAME("n"), .type = TYPE_INT, .bytes = 2 };
+    struct result_column wire = { .name = NAME("n"), .type = MYSQL_TYPE_SHORT };
+    struct table_schema shape = { .column_count = 1, .columns = &c };
+    struct error err = { 0 };
+    struct type_plan *plan = type_plan_new(&wire, 1, &shape, &reject, &err);
+    assert_non_null(plan);
+    type_plan_free(plan);
+    wire.flags = WIRE_UNSIGNED;
+    assert_null(type_plan_new(&wire, 1, &shape, &reject, &err));
+    wire = (struct result_column){ .name = NAME("n"), .type = MYSQL_TYPE_INT24 };
+    assert_null(type_plan_new(&wire, 1, &shape, &reject, &err));
+    c = (struct column){ .name = NAME("n"), .type = TYPE_DECIMAL, .scale = 2 };
+    wire.type = MYSQL_TYPE_NEWDECIMAL;
+    wire.decimals = 3;
+    assert_null(type_plan_new(&wire, 1, &shape, &reject, &err));
+    c = (struct column){ .name = NAME("n"), .type = TYPE_DATETIME, .fraction = 3 };
+    wire = (struct result_column){ .name = NAME("n"), .type = MYSQL_TYPE_DATETIME };
+    assert_null(type_plan_new(&wire, 1, &shape, &reject, &err));
+}
+
 static void companions_are_not_read(void **state)
 {
     (void)state;
@@ -407,6 +430,7 @@ int main(void)
         cmocka_unit_test(geometry_becomes_ewkb),
         cmocka_unit_test(many_made_texts_and_nulls_in_one_row),
         cmocka_unit_test(a_table_that_changed_is_named_and_not_decoded),
+        cmocka_unit_test(a_sign_or_width_that_changed_is_another_shape),
         cmocka_unit_test(companions_are_not_read),
         cmocka_unit_test(key_parts_become_literals),
     };
