@@ -62,7 +62,8 @@ class Program:
         self.started = []
 
     def environment(self, password=PASSWORD, **more):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("TAILRACE_")}
+        mine = ("TAILRACE_SOURCE_PASSWORD", "TAILRACE_DATA_DIR")
+        env = {k: v for k, v in os.environ.items() if k not in mine}
         env.update(HOME=str(self.folder), LC_ALL="C.UTF-8", NO_COLOR="1")
         if password is not None:
             env["TAILRACE_SOURCE_PASSWORD"] = password
