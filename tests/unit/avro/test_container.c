@@ -1,6 +1,9 @@
 #include "avro/container.h"
+#include "avro/wire.h"
 #include "base/alloc.h"
 #include "support/test.h"
+
+#include <zstd.h>
 
 static const uint8_t marker[16] = "0123456789abcdef";
 static const enum avro_codec codecs[] = { CODEC_NULL, CODEC_SNAPPY, CODEC_ZSTANDARD,
@@ -188,6 +191,58 @@ static void headers_of_other_writers_are_read(void **state)
                      -1);
 }
 
+/* A container with one block of these bytes, as a frame that does not say its size. */
+static void write_unsized_frame(struct str rows, struct buf *file)
+{
+    char frame[1u << 14];
+    char head[2 * AVRO_LONG_MAX_BYTES];
+    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0)));
+    size_t n = ZSTD_compress2(zstd, frame, sizeof(frame), rows.ptr, rows.len);
+    assert_false(ZSTD_isError(n));
+    ZSTD_freeCCtx(zstd);
+    char *end = avro_put_long(avro_put_long(head, 1), (int64_t)n);
+    buf_init(file, 1u << 20);
+    buf_add_str(file, STR("Obj\1\4\x16"
+                          "avro.schema\4{}\x14"
+                          "avro.codec\x12zstandard\0"
+                          "0123456789abcdef"));
+    buf_add(file, head, (size_t)(end - head));
+    buf_add(file, frame, n);
+    buf_add_str(file, STR("0123456789abcdef"));
+}
+
+static void frames_of_unknown_size_are_read_up_to_the_limit(void **state)
+{
+    (void)state;
+    struct buf rows;
+    struct buf file;
+    buf_init(&rows, 1u << 20);
+    for (unsigned i = 0; i < 30000; i++)
+        buf_printf(&rows, "%u,", i);
+    static const size_t sizes[] = { 0, 1, 1000, 9000 };
+    for (unsigned i = 0; i < 4; i++) {
+        struct error err = { 0 };
+        struct str got;
+        uint64_t count;
+        struct str want = { rows.data, sizes[i] };
+        write_unsized_frame(want, &file);
+        struct container_reader *r = container_reader_new(buf_str(&file), 9000, &err);
+        assert_non_null(r);
+        if (container_next_block(r, &got, &count, &err) != 1)
+            fail_msg("%zu bytes: %s", want.len, err.text);
+        assert_true(str_eq(got, want));
+        container_reader_free(r);
+        if (want.len > 0)
+            assert_int_equal(read_all(buf_str(&file), want.len - 1), -1);
+        file.data[file.len - 20] ^=
+            1; /* inside the frame's end: cut or wrong, never a crash */
+        (void)read_all(buf_str(&file), 9000);
+        buf_done(&file);
+    }
+    buf_done(&rows);
+}
+
 static int refuse_write(void *ctx, const void *bytes, size_t n, struct error *err)
 {
     unsigned *left = ctx;
@@ -228,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_block_that_unpacks_past_the_limit_is_refused),
         cmocka_unit_test(a_snappy_checksum_is_compared),
         cmocka_unit_test(headers_of_other_writers_are_read),
+        cmocka_unit_test(frames_of_unknown_size_are_read_up_to_the_limit),
         cmocka_unit_test(a_failing_write_is_handed_up),
         cmocka_unit_test(codecs_have_the_names_of_the_specification),
     };
