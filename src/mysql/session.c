@@ -13,6 +13,7 @@ typedef unsigned char uchar;
 #include <fcntl.h>
 #include <limits.h>
 #include <mariadb/ma_pvio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -317,6 +318,9 @@ static int take_over(struct session *s, const struct session_options *o,
     MARIADB_PVIO *pvio = s->mysql->net.pvio;
     s->fd = (int)mysql_get_socket(s->mysql);
     s->ssl = pvio->ctls != NULL ? pvio->ctls->ssl : NULL;
+    /* The library keeps it for reconnecting, which is off. */
+    if (s->mysql->passwd != NULL)
+        OPENSSL_cleanse(s->mysql->passwd, strlen(s->mysql->passwd));
     int flags = fcntl(s->fd, F_GETFL);
     if (flags < 0 || fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return error_set(err, ERR_IO, "the connection's descriptor cannot be prepared");

@@ -10,7 +10,7 @@
  * (sql_select_limit, sql_mode, time limits on statements).
  *
  * Secrets: the password is borrowed for session_open() only, is wiped from the library's
- * memory by closing, and appears in no error.
+ * memory after the login, and appears in no error.
  *
  * Errors: ERR_NETWORK may be tried again after a backoff (base/clock.h), the others not:
  * ERR_AUTH (credentials, privileges), ERR_CONFIG (an option, TLS, a missing database),
