@@ -15,6 +15,7 @@
 /* fsync and rename of the whole program pass here, so that a test sees their order. */
 static char steps[4096];
 static size_t steps_len;
+static bool rename_fails;
 static const char *fsync_fails; /* for paths that end so; NULL: never */
 
 static void step(const char *what, const char *path)
@@ -44,6 +45,10 @@ int fsync(int fd)
 int rename(const char *from, const char *to)
 {
     step("rename", to);
+    if (rename_fails) {
+        errno = ENOSPC;
+        return -1;
+    }
     return (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
 }
 
@@ -54,6 +59,7 @@ static int setup(void **state)
 {
     steps_len = 0;
     fsync_fails = NULL;
+    rename_fails = false;
     return make_root(state);
 }
 
@@ -440,6 +446,22 @@ static void i1_a_failed_sync_is_no_capture(void **state)
     }
 }
 
+static void a_rename_without_room_is_no_capture(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    struct epoch_writer *w = begin(1, 16384);
+    add_block(w, open_stream(w, 0), 100, 1);
+    rename_fails = true;
+    assert_int_equal(epoch_seal(w, STR(""), STR(""), 0, &err), -1);
+    rename_fails = false;
+    assert_int_equal(err.sys, ENOSPC);
+    assert_non_null(err.hint);
+    assert_non_null(strstr(err.text, "0000000001.epoch"));
+    epoch_abort(w);
+    assert_int_equal(entries_of(root), 0);
+}
+
 static void expect_mode(const char *path, mode_t mode)
 {
     struct stat st;
@@ -699,6 +721,31 @@ static void i9_codecs_are_bounded(void **state)
     expect_rows(at("0000000001.epoch"), &m, 0, sizes, seeds, 3);
 }
 
+static void i9_metadata_has_a_ceiling(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    struct epoch_writer *w = begin(1, 16384);
+    int s = open_stream(w, 0);
+    CLEANUP(buf_done) struct buf shape;
+    buf_init(&shape, 1 << 20);
+    while (shape.len < shape.limit)
+        buf_add_char(&shape, ' ');
+    for (uint32_t i = 1; i <= MANIFEST_LIMIT_BYTES / shape.len; i++)
+        epoch_shape(w, s, i, buf_str(&shape));
+    assert_true(epoch_bytes(w) <= MANIFEST_LIMIT_BYTES);
+    struct block b = test_block(1, 100, 1);
+    assert_int_equal(epoch_add_block(w, s, &b, &err), -1);
+    assert_int_equal(err.code, ERR_LIMIT);
+    assert_non_null(err.hint);
+    buf_done(&b.bytes);
+    struct error again = { 0 };
+    assert_int_equal(epoch_seal(w, STR(""), STR(""), 0, &again), -1);
+    assert_int_equal(again.code, ERR_LIMIT);
+    epoch_abort(w);
+    assert_int_equal(entries_of(root), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -715,6 +762,7 @@ int main(void)
         TEST(i1_files_then_folder_then_rename_then_parent),
         TEST(small_streams_take_four_syncs),
         TEST(i1_a_failed_sync_is_no_capture),
+        TEST(a_rename_without_room_is_no_capture),
         TEST(modes_are_private),
         TEST(a_changed_byte_in_any_file_is_found),
         TEST(foreign_files_are_ignored),
@@ -727,6 +775,7 @@ int main(void)
         TEST(i9_memory_of_all_parts_is_bounded),
         TEST(i9_descriptors_are_bounded),
         TEST(i9_codecs_are_bounded),
+        TEST(i9_metadata_has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
