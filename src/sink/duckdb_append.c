@@ -10,7 +10,7 @@
 /* The appender keeps up to 60 chunks before it hands them to the table, outside DuckDB's
  * memory limit; wide rows must not make that gigabytes. Past this many bytes it is closed
  * and made again. */
-#define APPENDER_BYTES ((size_t)16 << 20)
+#define APPENDER_BYTES ((size_t)8 << 20)
 
 /* A chunk is appended before it holds this much. */
 #define CHUNK_BYTES ((size_t)4 << 20)

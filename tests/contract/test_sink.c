@@ -8,6 +8,9 @@
 #include "spool/epoch.h"
 #include "support/test.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /* ---- one destination under test
@@ -808,6 +811,72 @@ static void many_rows_cross_chunks_and_segments(void **state)
     free(rows);
 }
 
+/* ---- no room
+ * --------------------------------------------------------------------------- */
+
+static const struct column wide_columns[] = {
+    KEY_COLUMN("id"),
+    COLUMN("raw", TYPE_BYTES, .length = 2000),
+};
+static const struct table_schema wide = {
+    .version = 1, .column_count = 2, .key_count = 1, .columns = wide_columns
+};
+
+/* Rows of 2,000 bytes that no compression makes smaller; cells point into *bytes. */
+static struct value *random_rows(size_t count, char **bytes)
+{
+    struct value *rows = calloc(count * 2, sizeof(*rows));
+    uint64_t x = 88172645463325252;
+    *bytes = malloc(count * 2000);
+    for (size_t i = 0; i < count * 2000; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (*bytes)[i] = (char)(x >> 24);
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[2 * i] = INT((int64_t)i);
+        rows[2 * i + 1] = (struct value){ .as.bytes = *bytes + i * 2000,
+                                          .len = 2000,
+                                          .kind = VALUE_BYTES };
+    }
+    return rows;
+}
+
+/* The file may not grow: the epoch fails as a whole, says so, and loads once there is
+ * room. */
+static void a_full_disk_stops_the_epoch_and_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, small;
+    struct load_outcome out = { 0 };
+    char *bytes = NULL;
+    struct value *rows = random_rows(4000, &bytes);
+    struct test_stream seed = {
+        "s", 1, BEGIN_JOIN, .shape = &two, .rows = rows_a, .row_count = 2
+    };
+    struct test_stream t = { "t",          1,
+                             BEGIN_JOIN,   .shape = &wide,
+                             .rows = rows, .row_count = 4000 };
+    write_epoch(f, 1, &seed, 1);
+    write_epoch(f, 2, &t, 1);
+    (void)load(f, 1);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){ .rlim_cur = 2 << 20, .rlim_max = before.rlim_max };
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    struct error err = load_fails(f, 2, NULL, &out);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    if (err.code != ERR_IO || err.hint == NULL || out.failed_stream != -1)
+        fail_msg("code %d: %s", (int)err.code, err.text);
+    reopen_sink(f);
+    expect(f, "SELECT count(*) FROM shop_copy.s", "2");
+    (void)load(f, 2);
+    expect(f, "SELECT count(*), min(octet_length(raw)) FROM shop_copy.t", "4000|2000");
+    free(rows);
+    free(bytes);
+}
+
 /* ---- kill at each step
  * ----------------------------------------------------------------- */
 
@@ -904,6 +973,66 @@ static void answers_statements_that_read(void **state)
         try_read(f, "SELECT 1::DECIMAL(10,2), [1]", &g, &limits, &result, &err), 0);
     assert_string_equal(buf_text(&g.types), "DECIMAL(10,2)|INTEGER[]");
     grid_done(&g);
+}
+
+struct watcher {
+    struct fixture *f;
+    atomic_bool stop;
+    unsigned reads, wrong;
+    char why[300];
+};
+
+/* Version n of the table holds n rows, all of that version. */
+static void *watch_table(void *arg)
+{
+    struct watcher *w = arg;
+    while (!atomic_load(&w->stop) && w->wrong == 0) {
+        struct grid g;
+        struct error err = { 0 };
+        struct read_limits limits = { 0 };
+        struct read_result result;
+        int rc = try_read(w->f,
+                          "SELECT count(*) = min(_sdc_table_version) AND "
+                          "min(_sdc_table_version) = max(_sdc_table_version) FROM "
+                          "shop_copy.t",
+                          &g, &limits, &result, &err);
+        w->reads++;
+        if (rc != 0 || strcmp(buf_text(&g.text), "true") != 0) {
+            w->wrong++;
+            (void)snprintf(w->why, sizeof(w->why), "%s %s", buf_text(&g.text), err.text);
+        }
+        grid_done(&g);
+    }
+    return NULL;
+}
+
+static void readers_never_see_a_half_replaced_table(void **state)
+{
+    struct fixture *f = *state;
+    enum { VERSIONS = 25 };
+    struct value rows[2 * VERSIONS];
+    struct watcher w = { .f = f };
+    pthread_t thread;
+    for (int i = 0; i < VERSIONS; i++) {
+        rows[2 * i] = INT(i);
+        rows[2 * i + 1] = NIL;
+    }
+    for (uint64_t n = 1; n <= VERSIONS; n++) {
+        struct test_stream t = { "t",          n,
+                                 BEGIN_JOIN,   .shape = &two,
+                                 .rows = rows, .row_count = n };
+        write_epoch(f, n, &t, 1);
+    }
+    (void)load(f, 1);
+    assert_int_equal(pthread_create(&thread, NULL, watch_table, &w), 0);
+    for (uint64_t n = 2; n <= VERSIONS; n++)
+        (void)load(f, n);
+    atomic_store(&w.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    if (w.wrong != 0)
+        fail_msg("read %u: %s", w.reads, w.why);
+    assert_true(w.reads > 1);
+    expect(f, "SELECT count(*) FROM shop_copy.t", "25");
 }
 
 static void refuses_statements_that_do_more(void **state)
@@ -1046,6 +1175,7 @@ int main(void)
         TEST(equal_rows_of_a_keyless_table_get_keys_of_their_own),
         TEST(every_type_arrives_exactly),
         TEST(many_rows_cross_chunks_and_segments),
+        TEST(a_full_disk_stops_the_epoch_and_loses_nothing),
 #ifdef TAILRACE_FAULT_POINTS
         TEST(i10_killed_after_begin_loads_again),
         TEST(i10_killed_after_swap_loads_again),
@@ -1053,6 +1183,7 @@ int main(void)
         TEST(i10_killed_after_commit_is_loaded),
 #endif
         TEST(answers_statements_that_read),
+        TEST(readers_never_see_a_half_replaced_table),
         TEST(refuses_statements_that_do_more),
         TEST(refuses_functions_that_reach_files),
         TEST(ends_at_its_limits),
