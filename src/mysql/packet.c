@@ -138,7 +138,7 @@ static int collect(struct packet_stream *p, size_t limit, struct packet *out,
 {
     size_t head = limit < PACKET_HEAD_BYTES ? limit : PACKET_HEAD_BYTES;
     struct packet got = { 0 };
-    struct str part;
+    struct str part = { 0 };
     int more;
 
     buf_clear(&p->whole);

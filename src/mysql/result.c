@@ -2,6 +2,7 @@
 
 #include "mysql/server_error.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 #define HEAD_OK 0x00u
@@ -234,13 +235,13 @@ struct cell_store {
 /* Cells grow by doubling; the old array stays in the arena until that ends. */
 static bool grow_cells(struct cell_store *store, size_t used, size_t more)
 {
-    if (used + more <= store->room)
+    if (store->cells != NULL && used + more <= store->room)
         return true;
     size_t wanted = (used + more) * 2;
     struct str *grown = arena_try(store->arena, wanted * sizeof *grown);
     if (grown == NULL)
         return false;
-    if (used > 0)
+    if (store->cells != NULL && used > 0)
         memcpy(grown, store->cells, used * sizeof *grown);
     store->cells = grown;
     store->room = wanted;
@@ -252,6 +253,7 @@ static void keep_row(struct cell_store *store, const struct packet *packet,
                      struct session_result *got, struct error *kept)
 {
     size_t used = got->row_count * got->column_count;
+    assert(got->column_count > 0);
     if (packet->cut || !grow_cells(store, used, got->column_count)) {
         error_set(kept, ERR_LIMIT, "a control query returned more than %zu bytes",
                   store->limit);

@@ -568,7 +568,7 @@ int session_exec(struct session *s, struct str sql, struct error *err)
 int session_query_text(struct session *s, struct arena *a, struct str sql,
                        struct str *out, struct error *err)
 {
-    struct session_result r;
+    struct session_result r = { 0 };
     if (run(s, a, sql, &r, err) != 0)
         return -1;
     *out = r.row_count > 0 && r.column_count > 0 ? r.cells[0] : (struct str){ 0 };

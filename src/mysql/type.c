@@ -538,7 +538,7 @@ void type_key_part(const struct type_plan *p, unsigned column, struct buf *out)
 static bool is_number(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (memchr("0123456789+-.e", s.ptr[i], 14) == NULL)
+        if (s.ptr[i] == '\0' || strchr("0123456789+-.e", s.ptr[i]) == NULL)
             return false;
     return s.len > 0;
 }
