@@ -189,7 +189,7 @@ static char *put_enum(struct row_out *r, const struct put_op *op, struct str s, 
 static char *put_set(struct row_out *r, const struct put_op *op, struct str s, char *at)
 {
     struct str rest = s;
-    while (s.len > 0 && rest.ptr != NULL) {
+    for (bool more = s.len > 0; more; more = rest.ptr != NULL) {
         struct str member = str_cut(rest, ',', &rest);
         if (!label_is_known(&op->labels, member))
             return reject(r, "a member is none of the column's %u labels",

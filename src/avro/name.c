@@ -109,6 +109,7 @@ static struct str first_free(struct assigner *as, struct str name)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seventh parameter is the result */
 void avro_names_assign(struct arena *a, const struct str *names,
                        const struct str *previous, size_t count,
                        enum leading_digit digits, bool fold, struct str *out)

@@ -50,11 +50,11 @@ enum sql_family { SQL_DUCKDB = 0, SQL_POSTGRES, SQL_FAMILY_COUNT };
 
 struct type_info {
     enum logical_type type;
+    enum value_kind value;    /* what a good cell is */
     const char *name;         /* ours: "ubigint" */
     const char *mysql;        /* for people: "BIGINT UNSIGNED" */
     const char *avro;         /* "long", "bytes", "array of float" */
     const char *avro_logical; /* "decimal", "local-timestamp-micros", "json", or NULL */
-    enum value_kind value;    /* what a good cell is */
     const char
         *sql[SQL_FAMILY_COUNT]; /* with placeholders; NULL when type_sql() decides */
 };
