@@ -1,4 +1,5 @@
 #include "base/alloc.h"
+#include "mysql/charset.h"
 #include "source/discover_internal.h"
 #include "source/sql.h"
 
@@ -67,6 +68,13 @@ static void fill_column(struct draft *d, const struct str *row, struct column *c
         contains(row[C_EXTRA], "INVISIBLE") ? COLUMN_INVISIBLE : COLUMN_VISIBLE;
     column_set_type(d->arena, &w, d->always_int, c);
     c->fixed_length = c->type == TYPE_VECTOR && session_is_mariadb(d->session);
+    if (c->charset.len > 0 && charset_find(c->charset) == NULL) {
+        c->type = TYPE_UNSUPPORTED;
+        c->why = arena_printf(d->arena,
+                              "The character set '" STR_FMT "' of column '" STR_FMT
+                              "' is not known to this version.",
+                              STR_ARG(c->charset), STR_ARG(c->name));
+    }
     if (!contains(row[C_PRIVILEGES], "select")) {
         c->type = TYPE_UNSUPPORTED;
         c->why = arena_printf(

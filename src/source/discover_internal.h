@@ -29,7 +29,7 @@ struct draft_table {
     struct column *columns; /* heap while it grows, then moved to the arena */
     unsigned *ordinals;
     size_t count, cap;
-    struct draft_part *parts, **parts_end;
+    struct draft_part *parts; /* index by index */
     uint64_t column_grants;
     bool seen_unreadable; /* a column without the SELECT privilege */
 };
@@ -44,7 +44,8 @@ struct draft {
     size_t table_count;
     struct str *notes; /* heap, then the arena */
     size_t note_count;
-    bool fold; /* names are compared with ASCII case folded */
+    unsigned shown_keys; /* tables that were asked for with SHOW KEYS */
+    bool fold;           /* names are compared with ASCII case folded */
     bool always_int;
     bool has_expression, has_visible, has_ignored, has_json_checks;
 };

@@ -1,6 +1,8 @@
 #include "source/discover_internal.h"
 #include "source/sql.h"
 
+#define SHOW_KEYS_MOST 256
+
 /* The order of the query's columns. */
 enum {
     K_DATABASE,
@@ -25,8 +27,7 @@ static struct column *column_by_name(struct draft_table *t, struct str name)
     return NULL;
 }
 
-/* The parts of one index of a table lie together, since STATISTICS delivers index by
- * index. */
+/* The parts of one index lie together: add_part() keeps them so. */
 static unsigned parts_of_index(const struct draft_part *first)
 {
     unsigned n = 0;
@@ -95,30 +96,107 @@ static void take_key(struct draft *d, struct draft_table *t,
         t->t.key = KEY_PRIMARY;
 }
 
-/* The primary key, else the first unique index without a nullable column. */
-static void choose_key(struct draft *d, struct draft_table *t)
+/* The index of the list at *p, and *p behind it. */
+static unsigned next_index(const struct draft_part **p)
 {
+    unsigned count = parts_of_index(*p);
+    for (unsigned i = 0; i < count; i++)
+        *p = (*p)->next;
+    return count;
+}
+
+/* MySQL 8 delivers STATISTICS in any order and has no column that tells the order of the
+ * indexes of a table; SHOW KEYS has it. Asked only for tables with several unique keys
+ * and no primary one, and not for more than SHOW_KEYS_MOST of them: then the first by
+ * name is taken, and said. */
+static int show_keys(struct draft *d, struct draft_table *t, struct session_result *r,
+                     struct error *err)
+{
+    struct buf sql;
+    buf_init(&sql, 4096);
+    buf_add_text(&sql, "SHOW KEYS FROM ");
+    session_quote_ident(&sql, t->t.schema.database);
+    buf_add_char(&sql, '.');
+    session_quote_ident(&sql, t->t.schema.name);
+    buf_add_text(&sql, " WHERE Non_unique = 0");
+    int rc = session_query(d->session, d->scratch, buf_str(&sql), r, err);
+    buf_done(&sql);
+    return rc;
+}
+
+/* Where in SHOW KEYS' order the index stands. */
+static size_t rank_of(const struct session_result *r, struct str index_name)
+{
+    for (size_t i = 0; i < r->row_count; i++)
+        if (r->column_count > 2 && str_eq(r->cells[i * r->column_count + 2], index_name))
+            return i;
+    return r->row_count;
+}
+
+static int rank_keys(struct draft *d, struct draft_table *t, struct session_result *r,
+                     struct error *err)
+{
+    *r = (struct session_result){ 0 };
+    if (session_is_mariadb(d->session))
+        return 0; /* STATISTICS comes in this order */
+    if (d->shown_keys++ < SHOW_KEYS_MOST)
+        return show_keys(d, t, r, err);
+    draft_note(d, arena_printf(d->arena,
+                               "'" STR_FMT "." STR_FMT "' has several unique keys and no "
+                               "primary key: the first by name was taken.",
+                               STR_ARG(t->t.schema.database), STR_ARG(t->t.schema.name)));
+    return 0;
+}
+
+static bool comes_before(const struct draft *d, const struct session_result *r,
+                         const struct draft_part *a, const struct draft_part *b)
+{
+    if (r->row_count > 0)
+        return rank_of(r, a->index_name) < rank_of(r, b->index_name);
+    return !session_is_mariadb(d->session) && str_cmp(a->index_name, b->index_name) < 0;
+}
+
+static void note_primary(struct draft *d, const struct draft_table *t)
+{
+    draft_note(d, arena_printf(d->arena,
+                               "The primary key of '" STR_FMT "." STR_FMT
+                               "' has columns that this account cannot read.",
+                               STR_ARG(t->t.schema.database), STR_ARG(t->t.schema.name)));
+}
+
+/* The primary key, else the first unique index without a nullable column. */
+static int choose_key(struct draft *d, struct draft_table *t, struct error *err)
+{
+    const struct draft_part *primary = NULL;
     const struct draft_part *chosen = NULL;
-    unsigned chosen_count = 0;
-    const struct draft_part *p = t->parts;
-    while (p != NULL) {
-        unsigned count = parts_of_index(p);
-        bool primary = str_eq(p->index_name, STR("PRIMARY"));
-        if ((chosen == NULL || primary) && index_is_key(t, p, count)) {
-            chosen = p;
-            chosen_count = count;
-        } else if (primary) {
-            draft_note(d, arena_printf(d->arena,
-                                       "The primary key of '" STR_FMT "." STR_FMT
-                                       "' has columns that this account cannot read.",
-                                       STR_ARG(t->t.schema.database),
-                                       STR_ARG(t->t.schema.name)));
-        }
-        for (unsigned i = 0; i < count; i++)
-            p = p->next;
+    unsigned candidates = 0;
+    for (const struct draft_part *p = t->parts; p != NULL;) {
+        const struct draft_part *first = p;
+        unsigned count = next_index(&p);
+        bool usable = index_is_key(t, first, count);
+        candidates += usable;
+        if (str_eq(first->index_name, STR("PRIMARY")) && usable)
+            primary = first;
+        else if (str_eq(first->index_name, STR("PRIMARY")))
+            note_primary(d, t);
+        else if (usable && chosen == NULL)
+            chosen = first;
+    }
+    if (primary != NULL)
+        chosen = primary;
+    struct session_result order = { 0 };
+    if (primary == NULL && candidates > 1 && rank_keys(d, t, &order, err) != 0)
+        return -1;
+    for (const struct draft_part *p = t->parts; p != NULL && primary == NULL;) {
+        const struct draft_part *first = p;
+        unsigned count = next_index(&p);
+        if (candidates > 1 && index_is_key(t, first, count) &&
+            comes_before(d, &order, first, chosen))
+            chosen = first;
     }
     if (chosen != NULL)
-        take_key(d, t, chosen, chosen_count);
+        take_key(d, t, chosen, parts_of_index(chosen));
+    return 0;
 }
 
 static void add_part(struct draft *d, struct draft_table *t, const struct str *row)
@@ -136,10 +214,14 @@ static void add_part(struct draft *d, struct draft_table *t, const struct str *r
         str_ieq(row[K_VISIBLE], STR("NO")) || str_ieq(row[K_IGNORED], STR("YES"));
     if (row[K_EXPRESSION].ptr != NULL)
         p->column = (struct str){ 0 };
-    if (t->parts == NULL)
-        t->parts_end = &t->parts;
-    *t->parts_end = p;
-    t->parts_end = &p->next;
+    /* behind the other parts of its index, else at the end */
+    struct draft_part **at = &t->parts;
+    while (*at != NULL && !str_eq((*at)->index_name, p->index_name))
+        at = &(*at)->next;
+    while (*at != NULL && str_eq((*at)->index_name, p->index_name))
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
 }
 
 int draft_keys(struct draft *d, struct str where, struct error *err)
@@ -154,6 +236,7 @@ int draft_keys(struct draft *d, struct str where, struct error *err)
             add_part(d, t, row);
     }
     for (size_t i = 0; i < d->table_count; i++)
-        choose_key(d, &d->tables[i]);
+        if (choose_key(d, &d->tables[i], err) != 0)
+            return -1;
     return 0;
 }

@@ -16,6 +16,8 @@
 #define AGE_ROWS 256
 /* With less than this in the window the next row probably waits for the network. */
 #define WINDOW_LOW 4096
+/* MySQL Error Message Reference: "Invalid %s character string". */
+#define ER_INVALID_CHARACTER_STRING 1300
 
 struct full_reader {
     struct session *session;    /* borrowed */
@@ -163,6 +165,18 @@ static int start_statement(struct full_reader *r, struct error *err)
     return r->plan == NULL ? -1 : 0;
 }
 
+/* What a server's refusal of a page means beyond its number. */
+static int explain_failure(struct error *err)
+{
+    if (err->remote == ER_INVALID_CHARACTER_STRING) {
+        err->code = ERR_SCHEMA;
+        err->hint =
+            "A key holds bytes that are no text in its character set: repair it, or "
+            "read the table in one view.";
+    }
+    return -1;
+}
+
 static int page_begin(struct full_reader *r, struct error *err)
 {
     /* closing the page before may have found the connection gone, and could not say so */
@@ -179,7 +193,7 @@ static int page_begin(struct full_reader *r, struct error *err)
     r->bytes = 0;
     r->page_began = clock_mono_us();
     if (start_statement(r, err) != 0)
-        return -1;
+        return explain_failure(err);
     r->waited_us = clock_mono_us() - r->page_began;
     r->page_open = true;
     return 0;
@@ -319,6 +333,7 @@ static enum full_next reader_step(struct full_reader *r, struct error *err)
 enum full_next full_reader_next(struct full_reader *r, const struct value **cells,
                                 struct error *err)
 {
+    *cells = r->cells;
     if (r->ended)
         return FULL_END;
     if (r->failed) {
@@ -326,7 +341,6 @@ enum full_next full_reader_next(struct full_reader *r, const struct value **cell
         return FULL_ERROR;
     }
     enum full_next next = reader_step(r, err);
-    *cells = r->cells;
     if (next == FULL_ERROR) {
         r->failed = true;
         leave_turn(r);

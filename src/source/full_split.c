@@ -146,25 +146,26 @@ static struct str integer_tuple(struct arena *a, __int128 v)
     return tuple;
 }
 
-/* MIN and MAX of the key's first column: two look-ups in the index. */
-static int read_ends(struct splitter *p, struct arena *scratch, __int128 *low,
-                     __int128 *high, bool *any, struct error *err)
+/* The first column of the key's first or last row: one look-up in the index, where MIN
+ * and MAX would read all of a system-versioned table. */
+static int read_end(struct splitter *p, struct arena *scratch, bool last, __int128 *out,
+                    bool *any, struct error *err)
 {
-    struct session_result r;
+    struct str text;
     struct buf sql;
     buf_init(&sql, FULL_SQL_BYTES);
-    buf_add_text(&sql, "SELECT MIN(");
+    buf_add_text(&sql, "SELECT ");
     session_quote_ident(&sql, p->key->columns[0].name);
-    buf_add_text(&sql, "), MAX(");
+    buf_add_text(&sql, " FROM ");
+    full_table_sql(p->key, p->table->key_name, &sql);
+    buf_add_text(&sql, " ORDER BY ");
     session_quote_ident(&sql, p->key->columns[0].name);
-    buf_add_text(&sql, ") FROM ");
-    full_table_sql(p->key, (struct str){ 0 }, &sql);
-    int rc = session_query(p->session, scratch, buf_str(&sql), &r, err);
+    buf_add_text(&sql, last ? " DESC LIMIT 1" : " LIMIT 1");
+    int rc = session_query_text(p->session, scratch, buf_str(&sql), &text, err);
     buf_done(&sql);
     if (rc != 0)
         return -1;
-    *any = r.row_count == 1 && parse_integer(r.cells[0], low) &&
-           parse_integer(r.cells[1], high);
+    *any = parse_integer(text, out);
     return 0;
 }
 
@@ -194,10 +195,11 @@ static int key_from(struct splitter *p, __int128 v, struct str *out, struct erro
 static int cut_by_number(struct splitter *p, struct arena *scratch, unsigned parts,
                          struct error *err)
 {
-    __int128 low;
-    __int128 high;
+    __int128 low = 0;
+    __int128 high = 0;
     bool any = false;
-    if (read_ends(p, scratch, &low, &high, &any, err) != 0)
+    if (read_end(p, scratch, false, &low, &any, err) != 0 ||
+        (any && read_end(p, scratch, true, &high, &any, err) != 0))
         return -1;
     if (!any || high <= low)
         return 0;

@@ -31,6 +31,7 @@ static void keyless_tables_are_read_in_one_view(void **state)
         assert_true(why.len > 20);
         size_t rows = 0;
         struct buf text = read_text(&t, &(struct page_range){ 0 }, &rows);
+        assert_int_equal(rows, count_of(tables[i].name));
         assert_int_equal(rows, 1000);
         buf_done(&text);
         close_table(&t);
