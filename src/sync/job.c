@@ -20,6 +20,7 @@
 #include "sync/plan.h"
 #include "sync/reader.h"
 #include "sync/recover.h"
+#include "sync/report.h"
 #include "sync/spooler.h"
 
 #include <inttypes.h>
@@ -30,8 +31,6 @@
 #define LANE_FULL "full"
 #define TICK_US (200 * 1000)
 #define ASK_SOURCE_US (1000 * 1000)
-#define TABLES_NAMED_IN_LOG 50u
-
 /* Compressed bytes of one stream in an epoch that stay in memory for the bundle. */
 #define BUNDLE_BYTES ((size_t)256 << 10)
 
@@ -309,39 +308,13 @@ static void *run_loader(void *arg)
     return NULL;
 }
 
-static void count_streams(struct job *j, struct job_progress *p)
-{
-    size_t named = 0;
-    for (size_t i = 0; i < j->plan.stream_count; i++) {
-        struct stream *st = &j->plan.streams[i];
-        if (st->orphan)
-            continue;
-        uint64_t rows = atomic_load(&st->rows_read);
-        bool ended = atomic_load(&st->ended_at) != 0;
-        uint64_t expected = st->found->row_estimate;
-        p->streams++;
-        p->streams_done += atomic_load(&st->joined) ? 1 : 0;
-        p->streams_failed += atomic_load(&st->failed) ? 1 : 0;
-        p->rows_read += rows;
-        p->rows_expected += ended || rows > expected ? rows : expected;
-        p->bytes_read += atomic_load(&st->bytes_read);
-        p->rows_applied += atomic_load(&st->rows_applied);
-        p->rows_rejected += atomic_load(&st->rows_rejected);
-        if (atomic_load(&st->started_at) != 0 && !ended && named < 3) {
-            size_t used = strlen(p->reading);
-            (void)snprintf(p->reading + used, sizeof p->reading - used, "%s" STR_FMT,
-                           named++ == 0 ? "" : ", ", STR_ARG(st->table));
-        }
-    }
-}
-
 static void tell_progress(struct job *j)
 {
     if (j->request->progress == NULL)
         return;
     struct job_progress p = { .phase = j->phase,
                               .elapsed_us = clock_mono_us() - j->began_at };
-    count_streams(j, &p);
+    report_progress(&j->plan, &p);
     if (j->lane != NULL)
         p.waiting_epochs = lane_waiting_count(j->lane);
     if (j->governor != NULL) {
@@ -474,66 +447,8 @@ static int copy(struct job *j, struct error *err)
     return err->code == ERR_NONE ? 0 : -1;
 }
 
-/* --- the report
- * ---------------------------------------------------------------------------- */
-
-static void save_refusals(struct job *j)
-{
-    struct error ignored = { 0 };
-    for (size_t i = 0; i < j->plan.refusal_count; i++) {
-        const struct plan_refusal *f = &j->plan.refusals[i];
-        struct report_row r = { .database = f->database,
-                                .table = f->table,
-                                .method = STR("full"),
-                                .state = STR("refused"),
-                                .error = f->why };
-        (void)state_report_save(j->state, j->id, &r, &ignored);
-    }
-}
-
-static struct str end_state(const struct stream *st)
-{
-    if (atomic_load(&st->joined))
-        return STR("live");
-    return atomic_load(&st->failed) ? STR("failed") : STR("copying");
-}
-
-static void save_reports(struct job *j)
-{
-    struct error e = { 0 };
-    for (size_t i = 0; i < j->plan.stream_count; i++) {
-        struct stream *st = &j->plan.streams[i];
-        if (st->orphan)
-            continue;
-        int64_t end = atomic_load(&st->ended_at);
-        int64_t start = atomic_load(&st->started_at);
-        struct report_row r = {
-            .database = st->database,
-            .table = st->table,
-            .target = st->target,
-            .method = STR("full"),
-            .state = end_state(st),
-            .read = atomic_load(&st->rows_read),
-            .applied = atomic_load(&st->rows_applied),
-            .superseded = atomic_load(&st->rows_superseded),
-            .quarantined = atomic_load(&st->rows_rejected),
-            .null_by_policy = atomic_load(&st->nulls_by_policy),
-            .bytes = atomic_load(&st->bytes_read),
-            .first_read_at = st->spooled.progress.first_at,
-            .last_read_at = st->spooled.progress.last_at,
-            .took_us = start == 0 ? 0 : (end == 0 ? clock_mono_us() : end) - start,
-            .version = st->version,
-            .error = str_of(atomic_load(&st->failed) ? st->why.text : NULL),
-        };
-        if (state_report_save(j->state, j->id, &r, &e) != 0)
-            log_error(LOG_WARN, "report of a table was not kept", &e);
-        if (j->plan.stream_count <= TABLES_NAMED_IN_LOG)
-            log_event(LOG_INFO, "table", F_STR("name", st->table),
-                      F_STR("state", r.state), F_UINT("rows", r.read),
-                      F_UINT("applied", r.applied), F_UINT("quarantined", r.quarantined));
-    }
-    save_refusals(j);
-}
+/* --- one run
+ * ------------------------------------------------------------------------------- */
 
 static enum job_outcome judge(const struct job *j, int rc)
 {
@@ -543,17 +458,8 @@ static enum job_outcome judge(const struct job *j, int rc)
         return JOB_FAILED;
     if (cancel_requested(j->cancel) != CANCEL_NONE)
         return JOB_STOPPED;
-    bool partial = j->plan.refusal_count > 0 || j->plan.unmatched_count > 0;
-    for (size_t i = 0; i < j->plan.stream_count; i++) {
-        const struct stream *st = &j->plan.streams[i];
-        partial = partial || (!st->orphan && !atomic_load(&st->joined)) ||
-                  atomic_load(&st->rows_rejected) > 0;
-    }
-    return partial ? JOB_PARTIAL : JOB_SUCCEEDED;
+    return report_is_whole(&j->plan) ? JOB_SUCCEEDED : JOB_PARTIAL;
 }
-
-/* --- one run
- * ------------------------------------------------------------------------------- */
 
 static void job_done(struct job *j)
 {
@@ -578,7 +484,7 @@ static int run_steps(struct job *j, struct error *err)
         make_plan(j, err) != 0)
         return -1;
     int rc = copy(j, err);
-    save_reports(j);
+    report_save(j->state, j->id, &j->plan);
     return rc;
 }
 

@@ -74,13 +74,15 @@ static const struct option TABLE[] = {
     /* buffers and files */
     { "queue_bytes", OPTION_BYTES, "32MiB", MIB, GIB, NULL,
       "Encoded rows on their way from the readers to the spool." },
-    { "codec", OPTION_CHOICE, "zstandard", 0, 0, CODECS,
-      "Compression of the Avro files in the spool." },
+    { "codec", OPTION_CHOICE, "snappy", 0, 0, CODECS,
+      "Compression of the Avro files in the spool: snappy costs the least time, "
+      "zstandard the "
+      "least disk." },
     { "epoch_bytes", OPTION_BYTES, "64MiB", KIB, 16 * GIB, NULL,
       "Compressed size at which an epoch of a copy is captured and loaded." },
     { "epoch_age", OPTION_DURATION, "30s", 100 * 1000, HOUR, NULL,
       "Age at which an epoch of a copy is captured whatever its size." },
-    { "spool_share", OPTION_BYTES, "4GiB", MIB, 0, NULL,
+    { "spool_share", OPTION_BYTES, "4GiB", MIB, INT64_MAX, NULL,
       "Captured and not yet loaded bytes of one lane; past it reading waits for the "
       "destination." },
     { "disk_reserve", OPTION_BYTES, "256MiB", 0, 0, NULL,

@@ -14,7 +14,8 @@
 #include "row/catalog.h"
 
 /* Connect and discover. server: "MySQL 9.7.4 at host:port", in the arena. always_int:
- * TINYINT(1) is an integer. The catalog is the caller's to free. */
+ * TINYINT(1) is an integer. Columns have the Avro names that a first run would give them.
+ * The catalog is the caller's to free. */
 struct catalog *probe_discover(struct arena *a, const struct url_source *url,
                                const struct secret *password, bool always_int,
                                struct cancel *c, struct str *server, struct error *err);

@@ -1,10 +1,9 @@
 /* The reader threads. See reader.h. */
-#include "sync/reader.h"
-
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "spool/quarantine.h"
+#include "sync/reader_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,26 +19,6 @@
 /* Connections in a row that are lost before a single row came through. */
 #define FRUITLESS_MAX 10u
 
-/* What one reader has in hand: a range of one generation of a stream. */
-struct task {
-    struct stream *stream;
-    unsigned generation;
-    size_t range;
-    struct page_range from; /* .after is moved on as rows are delivered */
-    enum full_method method;
-    struct stream_shape_plan *shape;
-    int64_t sequence;
-    const struct catalog_table *found;
-};
-
-struct table_reader {
-    struct reader_pool *pool;
-    struct session *session; /* owned; NULL until needed or after it was lost */
-    struct task task;
-    struct buf after;      /* key tuple of the last row delivered in this range */
-    struct delivery *open; /* owned: being filled; its block has rows not yet pushed */
-};
-
 void reader_pool_init(struct reader_pool *p)
 {
     pthread_mutex_init(&p->lock, NULL);
@@ -50,209 +29,6 @@ void reader_pool_done(struct reader_pool *p)
 {
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->changed);
-}
-
-static bool stopping(const struct reader_pool *p)
-{
-    return cancel_requested(p->cancel) != CANCEL_NONE;
-}
-
-static int push(struct reader_pool *p, struct delivery *d, struct error *err)
-{
-    if (queue_push(p->queue, d, delivery_weight(d)))
-        return 0;
-    delivery_free(d);
-    return error_set(err, ERR_CANCELLED, "the spool thread has stopped");
-}
-
-static int64_t next_sequence(struct reader_pool *p)
-{
-    pthread_mutex_lock(&p->lock);
-    int64_t now = clock_wall_us() * 1000;
-    int64_t last =
-        p->last_sequence > p->sequence_floor ? p->last_sequence : p->sequence_floor;
-    p->last_sequence = now > last ? now : last + 1;
-    int64_t sequence = p->last_sequence;
-    pthread_mutex_unlock(&p->lock);
-    return sequence;
-}
-
-/* --- giving a stream up, starting it again --------------------------------------------
- */
-
-static void wake_others(struct reader_pool *p)
-{
-    pthread_mutex_lock(&p->lock);
-    pthread_cond_broadcast(&p->changed);
-    pthread_mutex_unlock(&p->lock);
-}
-
-static void fail_stream(struct reader_pool *p, struct stream *st, const struct error *why)
-{
-    pthread_mutex_lock(&st->lock);
-    bool first = st->phase != PHASE_FAILED;
-    if (first) {
-        st->phase = PHASE_FAILED;
-        st->why = *why;
-    }
-    unsigned generation = atomic_load(&st->generation);
-    pthread_mutex_unlock(&st->lock);
-    atomic_store(&st->failed, true);
-    atomic_store(&st->ended_at, clock_mono_us());
-    if (first) {
-        log_error(LOG_WARN, "table given up, the others go on", why);
-        struct error ignored = { 0 };
-        (void)push(p, delivery_new(DELIVERY_FAILED, st, generation), &ignored);
-    }
-    wake_others(p);
-}
-
-/* Count a restart and move to the next generation. False when there were too many. */
-static bool begin_restart(struct stream *st, unsigned generation)
-{
-    bool mine = false;
-    pthread_mutex_lock(&st->lock);
-    if (atomic_load(&st->generation) == generation && st->phase != PHASE_FAILED &&
-        st->restarts < RESTARTS_MAX) {
-        st->restarts++;
-        atomic_fetch_add(&st->generation, 1);
-        st->phase = PHASE_STARTING;
-        st->next_range = st->range_count = st->ranges_open = 0;
-        mine = true;
-    }
-    pthread_mutex_unlock(&st->lock);
-    return mine;
-}
-
-static void forget_counts(struct stream *st)
-{
-    atomic_store(&st->rows_read, 0);
-    atomic_store(&st->nulls_by_policy, 0);
-    atomic_store(&st->bytes_read, 0);
-    atomic_store(&st->first_read_at, 0);
-    atomic_store(&st->last_read_at, 0);
-}
-
-/* --- finding ranges -------------------------------------------------------------------
- */
-
-static int connect_if_needed(struct table_reader *r, struct error *err)
-{
-    struct reader_pool *p = r->pool;
-    if (r->session != NULL)
-        return 0;
-    r->session = source_connect(p->source, p->options->reconnect_us, p->cancel, err);
-    if (r->session != NULL)
-        return 0;
-    if (err->code != ERR_CANCELLED) {
-        pthread_mutex_lock(&p->lock);
-        if (p->lost.code == ERR_NONE)
-            p->lost = *err;
-        pthread_mutex_unlock(&p->lock);
-        cancel_request(p->cancel, CANCEL_GRACEFUL);
-        wake_others(p);
-        return error_set(err, ERR_CANCELLED, "the source cannot be reached");
-    }
-    return -1;
-}
-
-static void drop_session(struct table_reader *r)
-{
-    source_disconnect(r->session);
-    r->session = NULL;
-}
-
-/* Look the table up again after it changed under us. */
-static int rediscover(struct table_reader *r, struct stream *st, struct error *err)
-{
-    struct catalog *c = source_discover_table(r->session, st->database, st->table,
-                                              r->pool->options->always_int, err);
-    if (c == NULL)
-        return -1;
-    const struct catalog_table *t = catalog_find(c, st->database, st->table, false);
-    int rc = 0;
-    if (t == NULL || !t->readable)
-        rc = error_set(err, ERR_SCHEMA, "table '" STR_FMT "." STR_FMT "' is gone",
-                       STR_ARG(st->database), STR_ARG(st->table));
-    pthread_mutex_lock(&st->lock);
-    struct table_schema *schema = NULL;
-    if (rc == 0)
-        rc = plan_shape(r->pool->plan, st->arena, t, &schema, err);
-    if (rc == 0)
-        rc = plan_add_shape(r->pool->plan, st, schema, err);
-    if (rc == 0) {
-        struct catalog_table *copy = ARENA_NEW(st->arena, struct catalog_table);
-        *copy = *t;
-        copy->schema = *schema_copy(st->arena, &t->schema);
-        copy->key_name = arena_str(st->arena, t->key_name);
-        copy->engine = arena_str(st->arena, t->engine);
-        copy->why = copy->comment = (struct str){ 0 };
-        st->found = copy;
-        st->method = full_method_of(copy, r->pool->options->one_view, &(struct str){ 0 });
-        st->version++;
-        rc = state_version_set(r->pool->plan->state, r->pool->plan->integration,
-                               st->database, st->table, st->version, err);
-    }
-    pthread_mutex_unlock(&st->lock);
-    catalog_free(c);
-    return rc;
-}
-
-#define SPLIT_MIN_BYTES ((uint64_t)32 << 20)
-
-static unsigned parts_for(const struct reader_pool *p, const struct stream *st)
-{
-    if (p->options->source_connections < 2 || st->found->byte_estimate < SPLIT_MIN_BYTES)
-        return 1;
-    return p->options->source_connections * 4;
-}
-
-/* The stream's ranges, found by the server, are told to the spool thread, then to the
- * other readers: START comes before any row. */
-static int start_stream(struct table_reader *r, struct stream *st, struct error *err)
-{
-    struct reader_pool *p = r->pool;
-    struct page_range *ranges = NULL;
-    size_t count = 0;
-    if (connect_if_needed(r, err) != 0)
-        return -1;
-    pthread_mutex_lock(&st->lock);
-    unsigned generation = atomic_load(&st->generation);
-    const struct catalog_table *found = st->found;
-    struct stream_shape_plan *shape = st->shape;
-    enum full_method method = st->method;
-    uint64_t version = st->version;
-    pthread_mutex_unlock(&st->lock);
-    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
-    unsigned parts = method == FULL_PAGES ? parts_for(p, st) : 1;
-    int64_t sequence = next_sequence(p); /* before the first page: at P0 */
-    if (full_split(r->session, a, shape->schema, found, parts, &ranges, &count, err) != 0)
-        return -1;
-
-    pthread_mutex_lock(&st->lock);
-    st->ranges = ARENA_ARRAY(st->arena, struct page_range, count);
-    for (size_t i = 0; i < count; i++)
-        st->ranges[i] =
-            (struct page_range){ .after = arena_str(st->arena, ranges[i].after),
-                                 .upto = arena_str(st->arena, ranges[i].upto) };
-    st->sequence = sequence;
-    struct delivery *d = delivery_new(DELIVERY_START, st, generation);
-    d->shape = shape;
-    d->ranges = st->ranges;
-    d->range_count = count;
-    d->version = version;
-    d->sequence = sequence;
-    d->resumable = method == FULL_PAGES;
-    pthread_mutex_unlock(&st->lock);
-    if (push(p, d, err) != 0)
-        return -1;
-    pthread_mutex_lock(&st->lock);
-    st->range_count = count;
-    st->next_range = 0;
-    st->phase = PHASE_READING;
-    pthread_mutex_unlock(&st->lock);
-    wake_others(p);
-    return 0;
 }
 
 /* --- work -----------------------------------------------------------------------------
@@ -292,7 +68,7 @@ static enum work take_work(struct table_reader *r)
     struct reader_pool *p = r->pool;
     enum work work = WORK_NONE;
     pthread_mutex_lock(&p->lock);
-    while (!stopping(p)) {
+    while (!reader_stopping(p)) {
         for (size_t i = 0; i < p->next_stream && work == WORK_NONE; i++)
             if (atomic_load(&p->streams[i].ended_at) == 0 &&
                 take_range(r, &p->streams[i]))
@@ -362,7 +138,7 @@ static int flush(struct table_reader *r, bool range_done, struct error *err)
     count_block(r->task.stream, b);
     struct delivery *d = r->open;
     r->open = NULL;
-    return push(r->pool, d, err);
+    return reader_push(r->pool, d, err);
 }
 
 /* A boolean column holds another number: from here on it is an integer, for every reader.
@@ -445,13 +221,6 @@ static int take_row(struct table_reader *r, const struct full_reader *fr,
     return 0;
 }
 
-static bool still_current(const struct table_reader *r)
-{
-    const struct stream *st = r->task.stream;
-    return !atomic_load(&st->failed) &&
-           atomic_load(&st->generation) == r->task.generation;
-}
-
 /* Read the range from its resume point to its end. 1: done, 0: stopped early (cancelled,
  * or the stream is no longer ours), -1: err. */
 static int read_range(struct table_reader *r, struct error *err)
@@ -472,7 +241,7 @@ static int read_range(struct table_reader *r, struct error *err)
     if (fr == NULL)
         return -1;
     int rc = 0;
-    while (rc == 0 && still_current(r) && !stopping(r->pool)) {
+    while (rc == 0 && reader_is_current(r) && !reader_stopping(r->pool)) {
         const struct value *cells = NULL;
         enum full_next next = full_reader_next(fr, &cells, err);
         if (next == FULL_END) {
@@ -494,7 +263,7 @@ static int keep_partial(struct table_reader *r, struct error *err)
 {
     if (r->open == NULL)
         return 0;
-    bool worth = r->task.method == FULL_PAGES && still_current(r) &&
+    bool worth = r->task.method == FULL_PAGES && reader_is_current(r) &&
                  r->open->block->source_rows > 0;
     if (worth)
         return flush(r, false, err);
@@ -522,22 +291,6 @@ static void range_ended(struct stream *st, unsigned generation)
     pthread_mutex_unlock(&st->lock);
 }
 
-/* The table changed, or its one view broke: copy it again from the start, when it may. */
-static int restart(struct table_reader *r, struct error *err)
-{
-    struct reader_pool *p = r->pool;
-    struct stream *st = r->task.stream;
-    if (!begin_restart(st, r->task.generation))
-        return still_current(r) ? -1 : 0;
-    log_error(LOG_INFO, "copy starts again", err);
-    forget_counts(st);
-    struct delivery *d = delivery_new(DELIVERY_RESTART, st, atomic_load(&st->generation));
-    if (push(p, d, err) != 0 || connect_if_needed(r, err) != 0 ||
-        rediscover(r, st, err) != 0)
-        return -1;
-    return start_stream(r, st, err);
-}
-
 /* After a failed read: 0 when there is something left to do, -1 when the stream is lost.
  */
 static int recover(struct table_reader *r, struct error *err)
@@ -548,13 +301,13 @@ static int recover(struct table_reader *r, struct error *err)
         return -1;
     if (cause.code == ERR_NETWORK) {
         log_error(LOG_WARN, "connection to the source lost, connecting again", &cause);
-        drop_session(r);
-        if (connect_if_needed(r, err) != 0)
+        reader_disconnect(r);
+        if (reader_connect(r, err) != 0)
             return -1;
-        return r->task.method == FULL_PAGES ? 0 : restart(r, err);
+        return r->task.method == FULL_PAGES ? 0 : reader_restart(r, err);
     }
-    drop_session(r); /* it may stand in the middle of a result */
-    return cause.code == ERR_SCHEMA ? restart(r, err) : -1;
+    reader_disconnect(r); /* it may stand in the middle of a result */
+    return cause.code == ERR_SCHEMA ? reader_restart(r, err) : -1;
 }
 
 /* Read on through lost connections, as long as each brings some rows. */
@@ -562,8 +315,8 @@ static int read_through(struct table_reader *r, struct error *err)
 {
     struct backoff pause = { .first_us = 100 * 1000, .cap_us = 5 * 1000 * 1000 };
     uint64_t seen = 0;
-    while (still_current(r) && !stopping(r->pool)) {
-        if (connect_if_needed(r, err) != 0)
+    while (reader_is_current(r) && !reader_stopping(r->pool)) {
+        if (reader_connect(r, err) != 0)
             return -1;
         if (r->open == NULL)
             open_delivery(r);
@@ -594,12 +347,12 @@ static void run_range(struct table_reader *r)
         rc = flush(r, true, &err) == 0 ? 1 : -1;
     else if (rc == 0)
         rc = keep_partial(r, &err);
-    if (rc == -1 && err.code != ERR_CANCELLED && still_current(r))
-        fail_stream(r->pool, r->task.stream, &err);
+    if (rc == -1 && err.code != ERR_CANCELLED && reader_is_current(r))
+        reader_fail_stream(r->pool, r->task.stream, &err);
     delivery_free(r->open);
     r->open = NULL;
     if (rc != 1)
-        drop_session(r);
+        reader_disconnect(r);
     range_ended(r->task.stream, r->task.generation);
     log_scope_end();
 }
@@ -612,16 +365,16 @@ static void run_start(struct table_reader *r)
     pthread_mutex_lock(&st->lock);
     st->phase = PHASE_STARTING;
     pthread_mutex_unlock(&st->lock);
-    int rc = start_stream(r, st, &err);
+    int rc = reader_start_stream(r, st, &err);
     if (rc != 0 && err.code == ERR_NETWORK) {
-        drop_session(r);
+        reader_disconnect(r);
         err = (struct error){ 0 };
-        rc = start_stream(r, st, &err);
+        rc = reader_start_stream(r, st, &err);
     }
     if (rc != 0 && err.code != ERR_CANCELLED)
-        fail_stream(r->pool, st, &err);
+        reader_fail_stream(r->pool, st, &err);
     if (rc != 0)
-        drop_session(r);
+        reader_disconnect(r);
     log_scope_end();
 }
 
@@ -639,6 +392,6 @@ void reader_run(struct reader_pool *p)
             run_range(&r);
         work_ended(p);
     }
-    drop_session(&r);
+    reader_disconnect(&r);
     buf_done(&r.after);
 }

@@ -1,0 +1,231 @@
+/* Beginning, restarting and giving up streams. See reader_internal.h. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "sync/reader_internal.h"
+
+bool reader_stopping(const struct reader_pool *p)
+{
+    return cancel_requested(p->cancel) != CANCEL_NONE;
+}
+
+int reader_push(struct reader_pool *p, struct delivery *d, struct error *err)
+{
+    if (queue_push(p->queue, d, delivery_weight(d)))
+        return 0;
+    delivery_free(d);
+    return error_set(err, ERR_CANCELLED, "the spool thread has stopped");
+}
+
+static int64_t next_sequence(struct reader_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    int64_t now = clock_wall_us() * 1000;
+    int64_t last =
+        p->last_sequence > p->sequence_floor ? p->last_sequence : p->sequence_floor;
+    p->last_sequence = now > last ? now : last + 1;
+    int64_t sequence = p->last_sequence;
+    pthread_mutex_unlock(&p->lock);
+    return sequence;
+}
+
+/* --- giving a stream up, starting it again --------------------------------------------
+ */
+
+static void wake_others(struct reader_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void reader_fail_stream(struct reader_pool *p, struct stream *st, const struct error *why)
+{
+    pthread_mutex_lock(&st->lock);
+    bool first = st->phase != PHASE_FAILED;
+    if (first) {
+        st->phase = PHASE_FAILED;
+        st->why = *why;
+    }
+    unsigned generation = atomic_load(&st->generation);
+    pthread_mutex_unlock(&st->lock);
+    atomic_store(&st->failed, true);
+    atomic_store(&st->ended_at, clock_mono_us());
+    if (first) {
+        log_error(LOG_WARN, "table given up, the others go on", why);
+        struct error ignored = { 0 };
+        (void)reader_push(p, delivery_new(DELIVERY_FAILED, st, generation), &ignored);
+    }
+    wake_others(p);
+}
+
+/* Count a restart and move to the next generation. False when there were too many. */
+static bool begin_restart(struct stream *st, unsigned generation)
+{
+    bool mine = false;
+    pthread_mutex_lock(&st->lock);
+    if (atomic_load(&st->generation) == generation && st->phase != PHASE_FAILED &&
+        st->restarts < RESTARTS_MAX) {
+        st->restarts++;
+        atomic_fetch_add(&st->generation, 1);
+        st->phase = PHASE_STARTING;
+        st->next_range = st->range_count = st->ranges_open = 0;
+        mine = true;
+    }
+    pthread_mutex_unlock(&st->lock);
+    return mine;
+}
+
+static void forget_counts(struct stream *st)
+{
+    atomic_store(&st->rows_read, 0);
+    atomic_store(&st->nulls_by_policy, 0);
+    atomic_store(&st->bytes_read, 0);
+    atomic_store(&st->first_read_at, 0);
+    atomic_store(&st->last_read_at, 0);
+}
+
+/* --- finding ranges -------------------------------------------------------------------
+ */
+
+int reader_connect(struct table_reader *r, struct error *err)
+{
+    struct reader_pool *p = r->pool;
+    if (r->session != NULL)
+        return 0;
+    r->session = source_connect(p->source, p->options->reconnect_us, p->cancel, err);
+    if (r->session != NULL)
+        return 0;
+    if (err->code != ERR_CANCELLED) {
+        pthread_mutex_lock(&p->lock);
+        if (p->lost.code == ERR_NONE)
+            p->lost = *err;
+        pthread_mutex_unlock(&p->lock);
+        cancel_request(p->cancel, CANCEL_GRACEFUL);
+        wake_others(p);
+        return error_set(err, ERR_CANCELLED, "the source cannot be reached");
+    }
+    return -1;
+}
+
+void reader_disconnect(struct table_reader *r)
+{
+    source_disconnect(r->session);
+    r->session = NULL;
+}
+
+/* Look the table up again after it changed under us. */
+static int rediscover(struct table_reader *r, struct stream *st, struct error *err)
+{
+    struct catalog *c = source_discover_table(r->session, st->database, st->table,
+                                              r->pool->options->always_int, err);
+    if (c == NULL)
+        return -1;
+    const struct catalog_table *t = catalog_find(c, st->database, st->table, false);
+    int rc = 0;
+    if (t == NULL || !t->readable)
+        rc = error_set(err, ERR_SCHEMA, "table '" STR_FMT "." STR_FMT "' is gone",
+                       STR_ARG(st->database), STR_ARG(st->table));
+    pthread_mutex_lock(&st->lock);
+    struct table_schema *schema = NULL;
+    if (rc == 0)
+        rc = plan_shape(r->pool->plan, st->arena, t, &schema, err);
+    if (rc == 0)
+        rc = plan_add_shape(r->pool->plan, st, schema, err);
+    if (rc == 0) {
+        struct catalog_table *copy = ARENA_NEW(st->arena, struct catalog_table);
+        *copy = *t;
+        copy->schema = *schema_copy(st->arena, &t->schema);
+        copy->key_name = arena_str(st->arena, t->key_name);
+        copy->engine = arena_str(st->arena, t->engine);
+        copy->why = copy->comment = (struct str){ 0 };
+        st->found = copy;
+        st->method = full_method_of(copy, r->pool->options->one_view, &(struct str){ 0 });
+        st->version++;
+        rc = state_version_set(r->pool->plan->state, r->pool->plan->integration,
+                               st->database, st->table, st->version, err);
+    }
+    pthread_mutex_unlock(&st->lock);
+    catalog_free(c);
+    return rc;
+}
+
+#define SPLIT_MIN_BYTES ((uint64_t)32 << 20)
+
+static unsigned parts_for(const struct reader_pool *p, const struct stream *st)
+{
+    if (p->options->source_connections < 2 || st->found->byte_estimate < SPLIT_MIN_BYTES)
+        return 1;
+    return p->options->source_connections * 4;
+}
+
+/* The stream's ranges, found by the server, are told to the spool thread, then to the
+ * other readers: START comes before any row. */
+int reader_start_stream(struct table_reader *r, struct stream *st, struct error *err)
+{
+    struct reader_pool *p = r->pool;
+    struct page_range *ranges = NULL;
+    size_t count = 0;
+    if (reader_connect(r, err) != 0)
+        return -1;
+    pthread_mutex_lock(&st->lock);
+    unsigned generation = atomic_load(&st->generation);
+    const struct catalog_table *found = st->found;
+    struct stream_shape_plan *shape = st->shape;
+    enum full_method method = st->method;
+    uint64_t version = st->version;
+    pthread_mutex_unlock(&st->lock);
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
+    unsigned parts = method == FULL_PAGES ? parts_for(p, st) : 1;
+    int64_t sequence = next_sequence(p); /* before the first page: at P0 */
+    if (full_split(r->session, a, shape->schema, found, parts, &ranges, &count, err) != 0)
+        return -1;
+
+    pthread_mutex_lock(&st->lock);
+    st->ranges = ARENA_ARRAY(st->arena, struct page_range, count);
+    for (size_t i = 0; i < count; i++)
+        st->ranges[i] =
+            (struct page_range){ .after = arena_str(st->arena, ranges[i].after),
+                                 .upto = arena_str(st->arena, ranges[i].upto) };
+    st->sequence = sequence;
+    struct delivery *d = delivery_new(DELIVERY_START, st, generation);
+    d->shape = shape;
+    d->ranges = st->ranges;
+    d->range_count = count;
+    d->version = version;
+    d->sequence = sequence;
+    d->resumable = method == FULL_PAGES;
+    pthread_mutex_unlock(&st->lock);
+    if (reader_push(p, d, err) != 0)
+        return -1;
+    pthread_mutex_lock(&st->lock);
+    st->range_count = count;
+    st->next_range = 0;
+    st->phase = PHASE_READING;
+    pthread_mutex_unlock(&st->lock);
+    wake_others(p);
+    return 0;
+}
+
+bool reader_is_current(const struct table_reader *r)
+{
+    const struct stream *st = r->task.stream;
+    return !atomic_load(&st->failed) &&
+           atomic_load(&st->generation) == r->task.generation;
+}
+
+/* The table changed, or its one view broke: copy it again from the start, when it may. */
+int reader_restart(struct table_reader *r, struct error *err)
+{
+    struct reader_pool *p = r->pool;
+    struct stream *st = r->task.stream;
+    if (!begin_restart(st, r->task.generation))
+        return reader_is_current(r) ? -1 : 0;
+    log_error(LOG_INFO, "copy starts again", err);
+    forget_counts(st);
+    struct delivery *d = delivery_new(DELIVERY_RESTART, st, atomic_load(&st->generation));
+    if (reader_push(p, d, err) != 0 || reader_connect(r, err) != 0 ||
+        rediscover(r, st, err) != 0)
+        return -1;
+    return reader_start_stream(r, st, err);
+}

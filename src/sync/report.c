@@ -1,0 +1,107 @@
+/* See report.h. */
+#include "sync/report.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdio.h>
+
+/* A run of more tables than this does not name each in its log; the report does. */
+#define TABLES_NAMED_IN_LOG 50u
+
+void report_progress(const struct plan *plan, struct job_progress *p)
+{
+    size_t named = 0;
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        const struct stream *st = &plan->streams[i];
+        if (st->orphan)
+            continue;
+        uint64_t rows = atomic_load(&st->rows_read);
+        bool ended = atomic_load(&st->ended_at) != 0;
+        uint64_t expected = st->found->row_estimate;
+        p->streams++;
+        p->streams_done += atomic_load(&st->joined) ? 1 : 0;
+        p->streams_failed += atomic_load(&st->failed) ? 1 : 0;
+        p->rows_read += rows;
+        p->rows_expected += ended || rows > expected ? rows : expected;
+        p->bytes_read += atomic_load(&st->bytes_read);
+        p->rows_applied += atomic_load(&st->rows_applied);
+        p->rows_rejected += atomic_load(&st->rows_rejected);
+        if (atomic_load(&st->started_at) != 0 && !ended && named < 3) {
+            size_t used = strlen(p->reading);
+            (void)snprintf(p->reading + used, sizeof p->reading - used, "%s" STR_FMT,
+                           named++ == 0 ? "" : ", ", STR_ARG(st->table));
+        }
+    }
+}
+
+static void save_refusals(struct state *s, int64_t job, const struct plan *plan)
+{
+    struct error ignored = { 0 };
+    for (size_t i = 0; i < plan->refusal_count; i++) {
+        const struct plan_refusal *f = &plan->refusals[i];
+        struct report_row r = { .database = f->database,
+                                .table = f->table,
+                                .method = STR("full"),
+                                .state = STR("refused"),
+                                .error = f->why };
+        (void)state_report_save(s, job, &r, &ignored);
+    }
+}
+
+static struct str end_state(const struct stream *st)
+{
+    if (atomic_load(&st->joined))
+        return STR("live");
+    return atomic_load(&st->failed) ? STR("failed") : STR("copying");
+}
+
+void report_save(struct state *s, int64_t job, const struct plan *plan)
+{
+    struct error e = { 0 };
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        const struct stream *st = &plan->streams[i];
+        if (st->orphan)
+            continue;
+        int64_t end = atomic_load(&st->ended_at);
+        int64_t start = atomic_load(&st->started_at);
+        struct report_row r = {
+            .database = st->database,
+            .table = st->table,
+            .target = st->target,
+            .method = STR("full"),
+            .state = end_state(st),
+            .read = atomic_load(&st->rows_read),
+            .applied = atomic_load(&st->rows_applied),
+            .superseded = atomic_load(&st->rows_superseded),
+            .quarantined = atomic_load(&st->rows_rejected),
+            .null_by_policy = atomic_load(&st->nulls_by_policy),
+            .bytes = atomic_load(&st->bytes_read),
+            .first_read_at = st->spooled.progress.first_at,
+            .last_read_at = st->spooled.progress.last_at,
+            .took_us = start == 0 ? 0 : (end == 0 ? clock_mono_us() : end) - start,
+            .version = st->version,
+            .error = str_of(atomic_load(&st->failed) ? st->why.text : NULL),
+        };
+        if (state_report_save(s, job, &r, &e) != 0)
+            log_error(LOG_WARN, "report of a table was not kept", &e);
+        if (plan->stream_count <= TABLES_NAMED_IN_LOG)
+            log_event(LOG_INFO, "table", F_STR("name", st->table),
+                      F_STR("state", r.state), F_UINT("rows", r.read),
+                      F_UINT("applied", r.applied), F_UINT("quarantined", r.quarantined));
+    }
+    save_refusals(s, job, plan);
+}
+
+bool report_is_whole(const struct plan *plan)
+{
+    if (plan->refusal_count > 0 || plan->unmatched_count > 0)
+        return false;
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        const struct stream *st = &plan->streams[i];
+        if ((!st->orphan && !atomic_load(&st->joined)) ||
+            atomic_load(&st->rows_rejected) > 0)
+            return false;
+    }
+    return true;
+}
