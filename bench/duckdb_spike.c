@@ -31,11 +31,12 @@
 
 #define FUNCTIONS(X)                                                                   \
     X(create_config)                                                                   \
-    X(set_config) X(destroy_config) X(open_ext) X(close) X(connect) X(disconnect)      \
-        X(query) X(destroy_result) X(result_error) X(value_int64) X(value_varchar)     \
-            X(free) X(appender_create) X(appender_destroy) X(append_int64)             \
-                X(append_varchar) X(append_int8) X(appender_end_row) X(appender_close) \
-                    X(appender_error) X(library_version)
+    X(set_config)                                                                      \
+    X(destroy_config) X(open_ext) X(close) X(connect) X(disconnect) X(query)           \
+        X(destroy_result) X(result_error) X(value_int64) X(value_varchar) X(free)      \
+            X(appender_create) X(appender_destroy) X(append_int64) X(append_varchar)   \
+                X(append_int8) X(appender_end_row) X(appender_close) X(appender_error) \
+                    X(library_version)
 
 static struct {
 #define MEMBER(name) __typeof__(duckdb_##name) *name;
@@ -210,8 +211,7 @@ static int in_child(void (*step)(int), int arg, int kill_after_us)
     return status;
 }
 
-/* ---- swap
- * ------------------------------------------------------------------------------ */
+/* ---- swap ------------------------------------------------------------------------- */
 
 enum {
     SWAP_ONE,
@@ -375,8 +375,7 @@ static void swap(int rounds)
     in_child(swap_readers, 0, -1);
 }
 
-/* ---- alter
- * ----------------------------------------------------------------------------- */
+/* ---- alter ------------------------------------------------------------------------ */
 
 static void alter_start(int unused)
 {
@@ -435,8 +434,7 @@ static void alter(int rounds)
     }
 }
 
-/* ---- merge
- * ----------------------------------------------------------------------------- */
+/* ---- merge ------------------------------------------------------------------------ */
 
 static double timed(const char *label, const char *sql)
 {
@@ -496,8 +494,7 @@ static void merge_do(int how)
     printf("  closed: file %.0f MB\n", size_mb(""));
 }
 
-/* ---- grow
- * ------------------------------------------------------------------------------ */
+/* ---- grow ------------------------------------------------------------------------- */
 
 static int grow_seconds;
 

@@ -53,8 +53,7 @@ void dialect_create_table(struct buf *sql, enum sql_family family, struct str sc
     }
 }
 
-/* ---- widening of DuckDB types
- * ---------------------------------------------------------- */
+/* ---- widening of DuckDB types ----------------------------------------------------- */
 
 enum type_class {
     CLASS_OTHER = 0, /* only equal to itself */

@@ -12,8 +12,7 @@
 /* Memory for the marks of one integration while an epoch is loaded. */
 #define EPOCH_ARENA_LIMIT ((size_t)256 << 20)
 
-/* ---- opening and closing
- * --------------------------------------------------------------- */
+/* ---- opening and closing ---------------------------------------------------------- */
 
 struct settings {
     char memory_limit[64];
@@ -173,8 +172,7 @@ int duckdb_describe(struct buf *out, struct error *err)
     return 0;
 }
 
-/* ---- the transaction
- * ------------------------------------------------------------------- */
+/* ---- the transaction -------------------------------------------------------------- */
 
 static int read_marks(struct sink *base, struct arena *a, struct str integration,
                       struct mark_list *out, struct error *err)
@@ -277,8 +275,7 @@ static void rollback(struct sink *base)
     end_epoch(s);
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------- */
 
 static int load(struct sink *base, const struct manifest_stream *st, struct str container,
                 struct load_stream *out, struct error *err)
@@ -318,8 +315,7 @@ static int reject(struct sink *base, const struct manifest_stream *st,
     return rc;
 }
 
-/* ---- commit
- * ---------------------------------------------------------------------------- */
+/* ---- commit ----------------------------------------------------------------------- */
 
 /* A stream that failed at loading: its copy goes, its later rows of this version are left
  * out. */
@@ -384,7 +380,7 @@ static int check_committed(struct duckdb_sink *s, struct error *err)
     if (sql_rows(s,
                  "SELECT epoch::VARCHAR FROM _tailrace.mark WHERE integration = ? AND "
                  "lane = ?",
-                 params, 2, version_number_row, &epoch, err) != 0)
+                 params, 2, SQL_INTO(version_number_row, &epoch), err) != 0)
         return -1;
     if (epoch == s->m->number)
         return 0;
@@ -414,8 +410,7 @@ static int commit(struct sink *base, const struct manifest *m, const bool *exclu
     return 0;
 }
 
-/* ---- reset
- * ----------------------------------------------------------------------------- */
+/* ---- reset ------------------------------------------------------------------------ */
 
 static int reset_streams(struct duckdb_sink *s, const struct reset_request *r,
                          struct error *err)

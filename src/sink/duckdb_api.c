@@ -12,7 +12,6 @@ static const char hint_missing[] = "Run tools/get-duckdb, or set TAILRACE_LIBDUC
 
 static int fail(struct error *err, const char *what, const char *detail)
 {
-    err->hint = hint_missing;
     (void)error_set(err, ERR_CONFIG, "opening libduckdb: %s '%s'", what, detail);
     err->hint = hint_missing;
     return -1;
@@ -65,6 +64,7 @@ int duckdb_api_open(struct duckdb_api *out, struct error *err)
 {
     struct duckdb_api api = { 0 };
     void *handle = NULL;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): before threads start */
     const char *asked = getenv("TAILRACE_LIBDUCKDB");
     if (asked != NULL && asked[0] != '\0') {
         (void)snprintf(api.path, sizeof(api.path), "%s", asked);
@@ -73,7 +73,8 @@ int duckdb_api_open(struct duckdb_api *out, struct error *err)
         handle = find_library(&api);
     }
     if (handle == NULL) {
-        const char *why = dlerror();
+        const char *why =
+            dlerror(); /* NOLINT(concurrency-mt-unsafe): per thread in glibc */
         return fail(err, "no library can be loaded:", why == NULL ? "not found" : why);
     }
     /* POSIX lets a data pointer from dlsym() stand for a function; C has no cast for it,

@@ -84,7 +84,7 @@
     X(appender_destroy)
 
 struct duckdb_api {
-#define DUCKDB_MEMBER(name) __typeof__(duckdb_##name) *name;
+#define DUCKDB_MEMBER(name) __typeof__(duckdb_##name) *(name);
     DUCKDB_FUNCTIONS(DUCKDB_MEMBER)
 #undef DUCKDB_MEMBER
     char path[512]; /* where the library was found, for `version` and errors */

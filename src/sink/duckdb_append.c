@@ -123,8 +123,7 @@ static int appender_finish(struct appender *p, struct error *err)
     return appender_flush_chunk(p, err) != 0 ? -1 : appender_close(p, err);
 }
 
-/* ---- rows of a stream
- * ------------------------------------------------------------------ */
+/* ---- rows of a stream ------------------------------------------------------------- */
 
 struct row_loader {
     struct duckdb_sink *s;
@@ -176,7 +175,7 @@ static int match_columns(struct row_loader *l, struct str table, struct error *e
                  "SELECT column_name FROM duckdb_columns() WHERE database_name = "
                  "current_database() AND schema_name = ? AND table_name = ? "
                  "ORDER BY column_index",
-                 params, 2, match_column, &names, err) != 0)
+                 params, 2, SQL_INTO(match_column, &names), err) != 0)
         return -1;
     unsigned matched = 0;
     for (size_t i = 0; i < l->out.column_count; i++)
@@ -319,8 +318,7 @@ int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
     return rc;
 }
 
-/* ---- rejects
- * --------------------------------------------------------------------------- */
+/* ---- rejects ---------------------------------------------------------------------- */
 
 static int store_reject(struct duckdb_sink *s, struct appender *p, const struct reject *r,
                         struct error *err)

@@ -39,8 +39,7 @@ void cell_column_attach(const struct duckdb_api *api, struct cell_column *c,
         (void)api->list_vector_set_size(vector, 0);
 }
 
-/* ---- numbers
- * --------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------- */
 
 /* Big-endian two's complement of up to 16 bytes. */
 static bool integer_of_bytes(struct str bytes, int128 *out)
@@ -194,8 +193,7 @@ static const char *store_number_as_text(const struct duckdb_api *api,
     return NULL;
 }
 
-/* ---- the other kinds
- * ------------------------------------------------------------------- */
+/* ---- the other kinds -------------------------------------------------------------- */
 
 static const char *store_floating(struct cell_column *c, idx_t row, const struct value *v)
 {

@@ -145,11 +145,9 @@ static struct token next_token(struct str s)
     if (s.len == 0)
         return (struct token){ .kind = TOKEN_END };
     char c = s.ptr[0], d = s.len > 1 ? s.ptr[1] : '\0';
-    if (is_blank(c)) {
+    if (is_blank(c) || (c == '-' && d == '-')) {
         kind = TOKEN_SPACE;
-    } else if (c == '-' && d == '-') {
-        kind = TOKEN_SPACE;
-        n = line_length(s);
+        n = c == '-' ? line_length(s) : 1;
     } else if (c == '/' && d == '*') {
         kind = TOKEN_SPACE;
         n = comment_length(s);

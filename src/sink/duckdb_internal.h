@@ -43,8 +43,7 @@ static inline struct duckdb_sink *duckdb_of(struct sink *s)
 /* SQL text of ours; a table of MySQL has at most 4,096 columns, a name 64 characters. */
 #define SQL_LIMIT ((size_t)4 << 20)
 
-/* ---- errors (duckdb_error.c)
- * ----------------------------------------------------------- */
+/* ---- errors (duckdb_error.c) ------------------------------------------------------ */
 
 /* Fill err from DuckDB's message and fail. `doing` is the outer context. */
 int duckdb_fail(struct error *err, const char *doing, duckdb_error_type type,
@@ -53,8 +52,7 @@ int duckdb_fail(struct error *err, const char *doing, duckdb_error_type type,
 /* Fill err for a file that could not be opened, and fail. */
 int duckdb_fail_open(struct error *err, const char *path, const char *message);
 
-/* ---- statements (duckdb_sql.c)
- * --------------------------------------------------------- */
+/* ---- statements (duckdb_sql.c) ---------------------------------------------------- */
 
 struct sql_param {
     enum { PARAM_TEXT = 0, PARAM_INT, PARAM_NULL } kind;
@@ -76,16 +74,22 @@ int sql_run(struct duckdb_sink *s, const char *sql, struct error *err);
 /* Run the text of a buf and clear it; a text past its ceiling is an error. */
 int sql_run_buf(struct duckdb_sink *s, struct buf *sql, struct error *err);
 
-/* Run one statement with parameters; row may be NULL. On failure s->failed is set. */
+/* Where rows go. */
+struct sql_into {
+    sql_row_fn *row;
+    void *ctx;
+};
+#define SQL_INTO(fn, context) (&(struct sql_into){ .row = (fn), .ctx = (context) })
+
+/* Run one statement with parameters; into may be NULL. On failure s->failed is set. */
 int sql_rows(struct duckdb_sink *s, const char *sql, const struct sql_param *params,
-             size_t param_count, sql_row_fn *row, void *ctx, struct error *err);
+             size_t param_count, const struct sql_into *into, struct error *err);
 
-/* Hand out the chunks of a result whose columns are all VARCHAR. *stopped: row said 1. */
-int sql_hand_out(const struct duckdb_api *api, duckdb_result *result, sql_row_fn *row,
-                 void *ctx, struct error *err);
+/* Hand out the chunks of a result whose columns are all VARCHAR. 1: row said stop. */
+int sql_hand_out(const struct duckdb_api *api, duckdb_result *result,
+                 const struct sql_into *into, struct error *err);
 
-/* ---- meta tables (duckdb_meta.c)
- * ------------------------------------------------------- */
+/* ---- meta tables (duckdb_meta.c) -------------------------------------------------- */
 
 /* Make the meta tables and the destination id where they are missing, and read the id.
  * Errors: ERR_CONFIG for tables of a newer format. */
@@ -100,8 +104,7 @@ int meta_write_lane(struct duckdb_sink *s, const struct lane_mark *mark,
 int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
                       struct error *err);
 
-/* ---- tables of versions (duckdb_version.c)
- * ---------------------------------------------- */
+/* ---- tables of versions (duckdb_version.c) ---------------------------------------- */
 
 struct duckdb_stream *version_stream(struct duckdb_sink *s,
                                      const struct manifest_stream *st);
@@ -124,8 +127,7 @@ int version_abandon(struct sink *base, const struct manifest_stream *st,
 int version_number_row(void *ctx, const struct str *cells, size_t count,
                        struct error *err);
 
-/* ---- rows (duckdb_append.c)
- * ------------------------------------------------------------ */
+/* ---- rows (duckdb_append.c) ------------------------------------------------------- */
 
 /* Append every row of a container to schema.table; *rows is their number.
  * Errors: ERR_DATA with err->row; ERR_PROTOCOL for a damaged segment. */
@@ -137,8 +139,7 @@ int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
 int append_rejects(struct duckdb_sink *s, struct str container, uint64_t *rows,
                    struct error *err);
 
-/* ---- one cell (duckdb_cell.c)
- * ---------------------------------------------------------- */
+/* ---- one cell (duckdb_cell.c) ----------------------------------------------------- */
 
 /* A destination column while rows are appended. */
 struct cell_column {
@@ -168,8 +169,7 @@ const char *cell_store(const struct duckdb_api *api, struct cell_column *c, idx_
  * out. */
 bool cell_unscaled_text(struct str bytes, unsigned scale, struct buf *out);
 
-/* ---- statements from people (duckdb_guard.c)
- * ------------------------------------------- */
+/* ---- statements from people (duckdb_guard.c) -------------------------------------- */
 
 /* What a lexical look at a statement tells. */
 struct guard_look {

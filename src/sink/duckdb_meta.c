@@ -48,8 +48,7 @@ static int64_t cell_i64(struct str cell)
     return cell.ptr != NULL && str_to_i64(cell, &n) ? n : 0;
 }
 
-/* ---- the destination's own values
- * ------------------------------------------------------ */
+/* ---- the destination's own values ------------------------------------------------- */
 
 struct meta_values {
     char id[40];
@@ -75,8 +74,7 @@ static int write_meta(struct duckdb_sink *s, const char *key, const char *value,
                       struct error *err)
 {
     struct sql_param params[] = { SQL_TEXT(str_of(key)), SQL_TEXT(str_of(value)) };
-    return sql_rows(s, "INSERT INTO _tailrace.meta VALUES (?, ?)", params, 2, NULL, NULL,
-                    err);
+    return sql_rows(s, "INSERT INTO _tailrace.meta VALUES (?, ?)", params, 2, NULL, err);
 }
 
 static int make_meta(struct duckdb_sink *s, struct meta_values *v, struct error *err)
@@ -100,8 +98,8 @@ static int prepare_in_transaction(struct duckdb_sink *s, struct meta_values *v,
     for (size_t i = 0; i < sizeof(meta_tables) / sizeof(meta_tables[0]); i++)
         if (sql_run(s, meta_tables[i], err) != 0)
             return -1;
-    if (sql_rows(s, "SELECT key, value FROM _tailrace.meta", NULL, 0, read_meta_row, v,
-                 err) != 0)
+    if (sql_rows(s, "SELECT key, value FROM _tailrace.meta", NULL, 0,
+                 SQL_INTO(read_meta_row, v), err) != 0)
         return -1;
     return v->id[0] != '\0' ? 0 : make_meta(s, v, err);
 }
@@ -129,8 +127,7 @@ int meta_prepare(struct duckdb_sink *s, struct error *err)
     return 0;
 }
 
-/* ---- reading marks
- * --------------------------------------------------------------------- */
+/* ---- reading marks ---------------------------------------------------------------- */
 
 struct mark_reader {
     struct arena *arena;
@@ -197,7 +194,7 @@ static int count_table(struct duckdb_sink *s, const char *sql, size_t *out,
                        struct error *err)
 {
     *out = 0;
-    return sql_rows(s, sql, NULL, 0, count_row, out, err);
+    return sql_rows(s, sql, NULL, 0, SQL_INTO(count_row, out), err);
 }
 
 int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
@@ -214,7 +211,7 @@ int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
                  "SELECT integration, lane, epoch::VARCHAR, position, sequence::VARCHAR, "
                  "epoch_us(loaded_at)::VARCHAR FROM _tailrace.mark "
                  "WHERE ? = '' OR integration = ? ORDER BY 1, 2",
-                 params, 2, lane_row, &r, err) != 0 ||
+                 params, 2, SQL_INTO(lane_row, &r), err) != 0 ||
         count_table(s, "SELECT count(*)::VARCHAR FROM _tailrace.stream", &r.capacity,
                     err) != 0)
         return -1;
@@ -227,14 +224,13 @@ int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
             "epoch_us(first_read_at)::VARCHAR, "
             "epoch_us(last_read_at)::VARCHAR, rows::VARCHAR, schema_json "
             "FROM _tailrace.stream WHERE ? = '' OR integration = ? ORDER BY 1, 2, 3",
-            params, 2, stream_row, &r, err) != 0)
+            params, 2, SQL_INTO(stream_row, &r), err) != 0)
         return -1;
     *out = list;
     return 0;
 }
 
-/* ---- writing marks
- * --------------------------------------------------------------------- */
+/* ---- writing marks ---------------------------------------------------------------- */
 
 static struct sql_param number_or_null(uint64_t n)
 {
@@ -254,12 +250,12 @@ int meta_write_lane(struct duckdb_sink *s, const struct lane_mark *mark,
         SQL_TEXT(mark->position),    SQL_INT(mark->sequence), SQL_INT(mark->loaded_at),
     };
     if (sql_rows(s, "DELETE FROM _tailrace.mark WHERE integration = ? AND lane = ?",
-                 params, 2, NULL, NULL, err) != 0)
+                 params, 2, NULL, err) != 0)
         return -1;
     return sql_rows(s,
                     "INSERT INTO _tailrace.mark VALUES (?, ?, ?, ?, ?, "
                     "make_timestamptz(?::BIGINT))",
-                    params, 6, NULL, NULL, err);
+                    params, 6, NULL, err);
 }
 
 int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
@@ -286,11 +282,11 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
     if (sql_rows(s,
                  "DELETE FROM _tailrace.stream WHERE integration = ? AND "
                  "source_database = ? AND source_table = ?",
-                 params, 3, NULL, NULL, err) != 0)
+                 params, 3, NULL, err) != 0)
         return -1;
     return sql_rows(s,
                     "INSERT INTO _tailrace.stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                     "?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), "
                     "make_timestamptz(?::BIGINT), ?, ?)",
-                    params, sizeof(params) / sizeof(params[0]), NULL, NULL, err);
+                    params, sizeof(params) / sizeof(params[0]), NULL, err);
 }

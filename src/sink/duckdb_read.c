@@ -23,8 +23,7 @@ static const char only_reading[] =
     "Only one statement that reads is answered here: SELECT, FROM, WITH, VALUES, SHOW, "
     "DESCRIBE, SUMMARIZE or EXPLAIN.";
 
-/* ---- the watchdog
- * ---------------------------------------------------------------------- */
+/* ---- the watchdog ----------------------------------------------------------------- */
 
 struct watchdog {
     const struct duckdb_api *api;
@@ -72,8 +71,7 @@ static void watch_end(struct watchdog *w)
     close_fd(&w->done_fd);
 }
 
-/* ---- one statement
- * --------------------------------------------------------------------- */
+/* ---- one statement ---------------------------------------------------------------- */
 
 struct reading {
     struct duckdb_sink on_own; /* a view of the sink with a connection of its own */
@@ -178,7 +176,7 @@ static int wrap(struct reading *r, struct str text, struct buf *sql, struct erro
     buf_add_str(sql, text);
     buf_add_text(sql, "\n) AS q)");
     if (buf_check(sql, "statement", err) != 0 ||
-        sql_rows(&r->on_own, buf_text(sql), NULL, 0, describe_row, r, err) != 0)
+        sql_rows(&r->on_own, buf_text(sql), NULL, 0, SQL_INTO(describe_row, r), err) != 0)
         return -1;
     buf_clear(sql);
     buf_add_text(sql, "SELECT ");
@@ -233,7 +231,7 @@ static int stream(struct reading *r, struct str sql, struct error *err)
     if (rc == 0)
         rc = r->handler->columns(r->handler->ctx, r->columns, r->column_count, err);
     if (rc == 0)
-        rc = sql_hand_out(api, &result, hand_row, r, err);
+        rc = sql_hand_out(api, &result, SQL_INTO(hand_row, r), err);
     api->destroy_result(&result);
     api->destroy_pending(&pending);
     api->destroy_prepare(&p);
@@ -289,11 +287,12 @@ static int read_guarded(struct reading *r, const struct guard_look *look,
     return rc;
 }
 
-int duckdb_read(struct sink *base, struct str sql, const struct read_limits *limits,
+/* NOLINTNEXTLINE(readability-function-size): the seventh parameter is the result */
+int duckdb_read(struct sink *s, struct str sql, const struct read_limits *limits,
                 const struct read_handler *handler, struct cancel *c,
                 struct read_result *out, struct error *err)
 {
-    const struct duckdb_sink *s = duckdb_of(base);
+    const struct duckdb_sink *d = duckdb_of(s);
     struct guard_look look;
     int64_t start = clock_mono_us();
     if (sql.len > READ_SQL_LIMIT / 4)
@@ -307,17 +306,17 @@ int duckdb_read(struct sink *base, struct str sql, const struct read_limits *lim
     if (look.bad.len > 0)
         return refuse(err, "this function is refused:", look.bad);
     struct reading *r = xcalloc(1, sizeof(*r));
-    r->on_own.api = s->api;
+    r->on_own.api = d->api;
     r->limits = limits;
     r->handler = handler;
     r->arena = arena_new(READ_SQL_LIMIT * 4);
     int rc = 0;
-    if (s->api.connect(s->db, &r->on_own.con) != DuckDBSuccess)
+    if (d->api.connect(d->db, &r->on_own.con) != DuckDBSuccess)
         rc = error_set(err, ERR_TARGET, "DuckDB gives no connection");
     else
         rc = read_guarded(r, &look, c, err);
     if (r->on_own.con != NULL)
-        s->api.disconnect(&r->on_own.con);
+        d->api.disconnect(&r->on_own.con);
     r->result.took_us = clock_mono_us() - start;
     if (rc == 0)
         *out = r->result;

@@ -50,7 +50,7 @@ static struct str string_of(const duckdb_string_t *t)
 
 /* Returns 0, 1 when row said stop, -1. */
 static int hand_out_chunk(const struct duckdb_api *api, duckdb_data_chunk chunk,
-                          struct str *cells, size_t columns, sql_row_fn *row, void *ctx,
+                          struct str *cells, size_t columns, const struct sql_into *into,
                           struct error *err)
 {
     idx_t rows = api->data_chunk_get_size(chunk);
@@ -63,15 +63,15 @@ static int hand_out_chunk(const struct duckdb_api *api, duckdb_data_chunk chunk,
                 validity != NULL && (validity[i / 64] & ((uint64_t)1 << (i % 64))) == 0;
             cells[c] = is_null ? (struct str){ 0 } : string_of(&strings[i]);
         }
-        int rc = row(ctx, cells, columns, err);
+        int rc = into->row(into->ctx, cells, columns, err);
         if (rc != 0)
             return rc;
     }
     return 0;
 }
 
-int sql_hand_out(const struct duckdb_api *api, duckdb_result *result, sql_row_fn *row,
-                 void *ctx, struct error *err)
+int sql_hand_out(const struct duckdb_api *api, duckdb_result *result,
+                 const struct sql_into *into, struct error *err)
 {
     size_t columns = api->column_count(result);
     struct str *cells = xcalloc(columns == 0 ? 1 : columns, sizeof(*cells));
@@ -85,7 +85,7 @@ int sql_hand_out(const struct duckdb_api *api, duckdb_result *result, sql_row_fn
                 rc = duckdb_fail(err, "DuckDB", api->result_error_type(result), message);
             break;
         }
-        rc = hand_out_chunk(api, chunk, cells, columns, row, ctx, err);
+        rc = hand_out_chunk(api, chunk, cells, columns, into, err);
         api->destroy_data_chunk(&chunk);
     }
     free(cells);
@@ -93,21 +93,21 @@ int sql_hand_out(const struct duckdb_api *api, duckdb_result *result, sql_row_fn
 }
 
 static int run_prepared(struct duckdb_sink *s, duckdb_prepared_statement p,
-                        sql_row_fn *row, void *ctx, struct error *err)
+                        const struct sql_into *into, struct error *err)
 {
     duckdb_result result = { 0 };
     int rc = 0;
     if (s->api.execute_prepared(p, &result) != DuckDBSuccess)
         rc = duckdb_fail(err, "DuckDB", s->api.result_error_type(&result),
                          s->api.result_error(&result));
-    else if (row != NULL)
-        rc = sql_hand_out(&s->api, &result, row, ctx, err);
+    else if (into != NULL)
+        rc = sql_hand_out(&s->api, &result, into, err);
     s->api.destroy_result(&result);
     return rc;
 }
 
 int sql_rows(struct duckdb_sink *s, const char *sql, const struct sql_param *params,
-             size_t param_count, sql_row_fn *row, void *ctx, struct error *err)
+             size_t param_count, const struct sql_into *into, struct error *err)
 {
     duckdb_prepared_statement p = NULL;
     int rc = 0;
@@ -118,7 +118,7 @@ int sql_rows(struct duckdb_sink *s, const char *sql, const struct sql_param *par
             rc = error_set(err, ERR_BUG, "parameter %zu of a statement cannot be bound",
                            i + 1);
     if (rc == 0)
-        rc = run_prepared(s, p, row, ctx, err);
+        rc = run_prepared(s, p, into, err);
     s->api.destroy_prepare(&p);
     if (rc < 0)
         s->failed = true;

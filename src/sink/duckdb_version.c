@@ -5,8 +5,7 @@
 #include "sink/dialect.h"
 #include "sink/duckdb_internal.h"
 
-/* ---- tables of versions
- * ---------------------------------------------------------------- */
+/* ---- tables of versions ----------------------------------------------------------- */
 
 struct duckdb_stream *version_stream(struct duckdb_sink *s,
                                      const struct manifest_stream *st)
@@ -92,8 +91,7 @@ static int begin_version(struct duckdb_sink *s, const struct manifest_stream *st
     return rc;
 }
 
-/* ---- shape
- * ----------------------------------------------------------------------------- */
+/* ---- shape ------------------------------------------------------------------------ */
 
 struct column_list {
     struct arena *arena;
@@ -183,7 +181,7 @@ int version_shape(struct sink *base, const struct manifest_stream *st,
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name "
             "= current_database() AND schema_name = ? AND table_name = ? "
             "ORDER BY column_index",
-            params, 2, list_column, &have, err) != 0)
+            params, 2, SQL_INTO(list_column, &have), err) != 0)
         return -1;
     for (unsigned i = 0; i < want->column_count; i++)
         if (alter_column(s, table, &have, &want->columns[i], err) != 0)
@@ -191,8 +189,7 @@ int version_shape(struct sink *base, const struct manifest_stream *st,
     return 0;
 }
 
-/* ---- join
- * ------------------------------------------------------------------------------ */
+/* ---- join ------------------------------------------------------------------------- */
 
 /* Equal rows of a keyless table have equal keys until here: the second and later ones
  * get the key of sink/contract.h, contract_row_key_nth(), computed by DuckDB. */
@@ -238,7 +235,7 @@ static int count_rows(struct duckdb_sink *s, struct str table, uint64_t *out,
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "SELECT count(*)::VARCHAR FROM ");
     dialect_quote_table(&sql, s->m->target_schema, table);
-    int rc = sql_rows(s, buf_text(&sql), NULL, 0, version_number_row, out, err);
+    int rc = sql_rows(s, buf_text(&sql), NULL, 0, SQL_INTO(version_number_row, out), err);
     buf_done(&sql);
     return rc;
 }
@@ -256,17 +253,17 @@ static int check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
     if (sql_rows(s,
                  "SELECT count(*)::VARCHAR FROM duckdb_views() WHERE database_name = "
                  "current_database() AND schema_name = ? AND lower(view_name) = lower(?)",
-                 place, 2, version_number_row, &views, err) != 0 ||
+                 place, 2, SQL_INTO(version_number_row, &views), err) != 0 ||
         sql_rows(
             s,
             "SELECT count(*)::VARCHAR FROM duckdb_tables() WHERE database_name = "
             "current_database() AND schema_name = ? AND lower(table_name) = lower(?)",
-            place, 2, version_number_row, &tables, err) != 0 ||
+            place, 2, SQL_INTO(version_number_row, &tables), err) != 0 ||
         sql_rows(s,
                  "SELECT count(*)::VARCHAR FROM _tailrace.stream WHERE lower(target) = "
                  "lower(?) AND integration = ? AND live_version IS NOT NULL AND NOT "
                  "(source_database = ? AND source_table = ?)",
-                 place + 1, 4, version_number_row, &others, err) != 0)
+                 place + 1, 4, SQL_INTO(version_number_row, &others), err) != 0)
         return -1;
     if (views == 0 && others == 0 && (tables == 0 || ds->mark.live_version != 0))
         return 0;
