@@ -142,13 +142,14 @@ def proxy_of():
 
 
 def numbers(server, database, table, rows, width=200):
-    """A table of `rows` rows of about `width` bytes, key `id` from 1, filled by the server alone."""
+    """A table of `rows` rows of about `width` bytes, key `id` from 1, filled by the server alone. (MySQL 9.6
+    and later have no MD5().)"""
     server.run(f"CREATE TABLE `{database}`.`{table}` (id INT NOT NULL PRIMARY KEY, v VARCHAR({width}), n INT)",
                f"INSERT INTO `{database}`.`{table}` VALUES (1, REPEAT('a', {width - 10}), 1)")
     have = 1
     while have < rows:
         more = min(have, rows - have)
-        server.run(f"INSERT INTO `{database}`.`{table}` SELECT id + {have}, CONCAT(MD5(id + {have}), SUBSTR(v, 33)), n + 1 "
+        server.run(f"INSERT INTO `{database}`.`{table}` SELECT id + {have}, CONCAT(SHA2(id + {have}, 256), SUBSTR(v, 65)), n + 1 "
                    f"FROM `{database}`.`{table}` WHERE id <= {more}")
         have += more
 
