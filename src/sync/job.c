@@ -461,6 +461,15 @@ static enum job_outcome judge(const struct job *j, int rc)
     return report_is_whole(&j->plan) ? JOB_SUCCEEDED : JOB_PARTIAL;
 }
 
+/* The file is free for other programs as soon as the run has ended, not warehouse_idle later. */
+static void release_warehouse(struct job *j)
+{
+    struct error ignored = { 0 };
+    if (j->warehouse != NULL)
+        (void)warehouse_release(j->warehouse, &ignored);
+    warehouse_close(j->warehouse);
+}
+
 static void job_done(struct job *j)
 {
     governor_free(j->governor);
@@ -470,7 +479,7 @@ static void job_done(struct job *j)
     catalog_free(j->catalog);
     source_disconnect(j->control);
     source_free(j->source);
-    warehouse_close(j->warehouse);
+    release_warehouse(j);
     cancel_free(j->hard);
     arena_free(j->arena);
     free(j->path.spool);
