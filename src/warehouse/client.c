@@ -35,8 +35,7 @@ struct warehouse {
     struct cancel *cancel; /* borrowed */
 };
 
-/* ---- connecting
- * ------------------------------------------------------------------------ */
+/* ---- connecting ------------------------------------------------------------------ */
 
 static void disconnect(struct warehouse *w)
 {
@@ -148,8 +147,7 @@ static int connect_or_start(struct warehouse *w, struct error *err)
     return -1;
 }
 
-/* ---- one request
- * ----------------------------------------------------------------------- */
+/* ---- one request ----------------------------------------------------------------- */
 
 /* Whatever breaks in the middle of an exchange ends the connection: the next request
  * makes a new one, so that no late reply is ever taken for another one's. */
@@ -207,8 +205,7 @@ static int ask(struct warehouse *w, const struct request *r, const char *doing,
     return give_up(w, doing, err);
 }
 
-/* ---- the functions of the header
- * -------------------------------------------------------- */
+/* ---- the functions of the header ------------------------------------------------- */
 
 struct warehouse *warehouse_open(const char *path, const struct warehouse_options *o,
                                  struct cancel *c, struct error *err)
@@ -314,8 +311,7 @@ int warehouse_release(struct warehouse *w, struct error *err)
     return 0;
 }
 
-/* ---- queries
- * ---------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------- */
 
 struct query {
     struct warehouse *w;

@@ -27,8 +27,7 @@
 /* Nothing waits longer without a look. */
 #define LONGEST_POLL_US (INT64_C(60) * 1000 * 1000)
 
-/* ---- election
- * --------------------------------------------------------------------------- */
+/* ---- election -------------------------------------------------------------------- */
 
 /* Under the lock of the file a socket that is there has no listener: its owner was
  * killed. */
@@ -81,8 +80,7 @@ static int elect(struct owner *o, struct error *err)
     return listen_everywhere(o, err) == 0 ? 1 : -1;
 }
 
-/* ---- clients
- * ---------------------------------------------------------------------------- */
+/* ---- clients --------------------------------------------------------------------- */
 
 static bool is_ours(int fd)
 {
@@ -176,8 +174,7 @@ static void stop_everybody(struct owner *o)
         cancel_client(o, &o->clients[i]);
 }
 
-/* ---- the main thread
- * -------------------------------------------------------------------- */
+/* ---- the main thread ------------------------------------------------------------- */
 
 /* What the main thread waits for: signals, its own wake-up, listeners, and busy clients
  * whose peers may go away while nobody reads from them. */
@@ -260,8 +257,7 @@ static void run(struct owner *o)
     free(w);
 }
 
-/* ---- the process
- * ------------------------------------------------------------------------ */
+/* ---- the process ----------------------------------------------------------------- */
 
 /* Blocked before the first thread, so that every thread leaves them to the signalfd. */
 static int open_signals(struct error *err)
@@ -330,8 +326,7 @@ int owner_run(const char *path, const struct owner_options *options, struct erro
     return rc < 0 ? -1 : 0;
 }
 
-/* ---- the command
- * ------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------- */
 
 struct command {
     const char *path;

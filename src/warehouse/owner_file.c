@@ -19,8 +19,7 @@ void owner_wake(struct owner *o)
     (void)n; /* full means readable */
 }
 
-/* ---- the turn
- * --------------------------------------------------------------------------- */
+/* ---- the turn -------------------------------------------------------------------- */
 
 /* Under the lock. */
 static int wait_change(struct client *c, struct error *err)
@@ -94,8 +93,7 @@ void file_give(struct owner *o, const struct error *failed)
     (void)pthread_mutex_unlock(&o->lock);
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 
 /* The turn, and the file closed if it is doomed. *is_open: nothing is left to do. */
 static int take_turn_and_look(struct client *c, bool *is_open, struct error *err)
@@ -167,8 +165,7 @@ int file_take(struct client *c, struct error *err)
     }
 }
 
-/* ---- readers
- * ---------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------- */
 
 /* An open file can be read while a load has the turn, a closing one cannot. */
 static bool join_readers(struct owner *o)
@@ -206,8 +203,7 @@ void file_read_end(struct owner *o, const struct error *failed)
     owner_wake(o);
 }
 
-/* ---- closing
- * ---------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------- */
 
 int file_release(struct client *c, struct error *err)
 {

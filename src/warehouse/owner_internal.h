@@ -58,8 +58,7 @@ struct owner {
     struct client clients[OWNER_CLIENTS_LIMIT];
 };
 
-/* ---- the file (owner_file.c)
- * ------------------------------------------------------------ */
+/* ---- the file (owner_file.c) ----------------------------------------------------- */
 
 /* Take the turn with the file open; tells the client while another program has it. Every
  * file_take() that returned 0 is ended by file_give(). failed: what the request did
@@ -81,8 +80,7 @@ int64_t file_idle(struct owner *o);
 /* Wake the main thread. */
 void owner_wake(struct owner *o);
 
-/* ---- clients (owner_serve.c)
- * ------------------------------------------------------------ */
+/* ---- clients (owner_serve.c) ----------------------------------------------------- */
 
 /* A client's thread: struct client *. */
 void *serve_client(void *client);

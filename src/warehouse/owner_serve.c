@@ -15,8 +15,7 @@
 /* Rows of a result go out when so many bytes are gathered. */
 #define ROWS_BATCH_BYTES ((size_t)256 * 1024)
 
-/* ---- requests
- * --------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------- */
 
 static int do_marks(struct client *c, const struct request *r, struct arena *a,
                     struct error *err)
@@ -67,8 +66,7 @@ static int do_release(struct client *c, struct error *err)
     return reply_encode_ok(&c->out, err);
 }
 
-/* ---- queries
- * ---------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------- */
 
 static int send_columns(void *ctx, const struct read_column *columns, size_t count,
                         struct error *err)
@@ -121,8 +119,7 @@ static int do_query(struct client *c, const struct request *r, struct error *err
     return rc == 0 ? reply_encode_query_end(&c->out, result.truncated, err) : -1;
 }
 
-/* ---- the exchange
- * ----------------------------------------------------------------------- */
+/* ---- the exchange ---------------------------------------------------------------- */
 
 static int do_hello(struct client *c, const struct request *r, struct error *err)
 {

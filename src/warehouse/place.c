@@ -114,8 +114,7 @@ int owner_socket_path(const char *path, struct buf *out, struct error *err)
     return -1;
 }
 
-/* ---- who has the file
- * ------------------------------------------------------------------ */
+/* ---- who has the file ------------------------------------------------------------ */
 
 static void name_process(pid_t pid, struct buf *out)
 {

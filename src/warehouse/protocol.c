@@ -69,8 +69,7 @@ static const struct field mark_list_fields[] = {
     { 0 },
 };
 
-/* ---- requests
- * -------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------- */
 
 static const struct field hello_fields[] = {
     FIELD(struct request, format, FIELD_I64),
@@ -183,8 +182,7 @@ int request_decode(struct str json, struct arena *a, struct request *out,
     return rc;
 }
 
-/* ---- replies
- * --------------------------------------------------------------------------- */
+/* ---- replies --------------------------------------------------------------------- */
 
 static const char *const reply_names[] = {
     [REPLY_OK] = "ok",           [REPLY_ERROR] = "error", [REPLY_WAITING] = "waiting",
@@ -234,8 +232,7 @@ int reply_decode_waiting(const struct reply *r, struct str *holder, struct error
     return message_text(r->body, holder) ? 0 : field_bad("waiting", err);
 }
 
-/* ---- errors
- * ---------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------- */
 
 /* struct error with lengths instead of arrays. */
 struct error_message {
@@ -307,8 +304,7 @@ int reply_decode_error(const struct reply *r, int *failed_stream, struct error *
     return -1;
 }
 
-/* ---- marks and loads
- * ------------------------------------------------------------------- */
+/* ---- marks and loads ------------------------------------------------------------- */
 
 int reply_encode_marks(struct buf *b, const struct mark_list *marks, struct error *err)
 {
@@ -373,8 +369,7 @@ int reply_decode_load(const struct reply *r, struct arena *a, struct load_outcom
     return 0;
 }
 
-/* ---- results of queries
- * ---------------------------------------------------------------- */
+/* ---- results of queries ---------------------------------------------------------- */
 
 struct query_end {
     bool truncated;

@@ -5,8 +5,7 @@
 
 #include <pthread.h>
 
-/* ---- encoding
- * -------------------------------------------------------------------------- */
+/* ---- encoding -------------------------------------------------------------------- */
 
 static int encode_one(struct buf *b, const struct field *f, const void *from,
                       struct error *err)
@@ -67,8 +66,7 @@ int list_encode(struct buf *b, const struct field *fields, const void *first,
     return 0;
 }
 
-/* ---- decoding
- * -------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------- */
 
 int field_bad(const char *name, struct error *err)
 {
@@ -206,8 +204,7 @@ int list_decode(json_t *object, const char *name, const struct field *fields, si
     return 0;
 }
 
-/* ---- hints
- * ----------------------------------------------------------------------------- */
+/* ---- hints ----------------------------------------------------------------------- */
 
 /* struct error wants static hints: the owner's are the same few sentences of our own
  * sources. Like the log, the table belongs to the process: an error outlives the

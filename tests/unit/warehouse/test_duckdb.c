@@ -21,8 +21,7 @@ struct fixture {
     struct warehouse *w;
 };
 
-/* ---- epochs
- * ----------------------------------------------------------------------------- */
+/* ---- epochs ---------------------------------------------------------------------- */
 
 static const struct column columns[] = {
     { .name = { "id", 2 },
@@ -94,8 +93,7 @@ static const char *write_epoch(struct fixture *f, uint64_t number, int64_t rows)
         .ptr;
 }
 
-/* ---- a database for each test
- * ------------------------------------------------------------ */
+/* ---- a database for each test ---------------------------------------------------- */
 
 static struct warehouse *open_one(struct fixture *f, int64_t idle_us,
                                   void (*waiting)(void *, struct str), void *ctx)
@@ -140,8 +138,7 @@ static int teardown(void **state)
     return rc;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------- */
 
 static int gather(void *ctx, const struct query_column *heads, size_t count,
                   const struct str *cells, struct error *err)
@@ -176,8 +173,7 @@ static void expect(struct fixture *f, const char *sql, const char *want)
     buf_done(&out);
 }
 
-/* ---- the tests
- * ---------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------- */
 
 static void an_epoch_loads_once(void **state)
 {

@@ -1,15 +1,10 @@
 /* The owner as a process, over a database that is a file with a lock and nothing else:
- * this program starts itself as the owner. Files beside the database steer it:
- *
- *   DB.hold    a load waits while it exists
- *   DB.crash   the next load kills the process
- *   DB.loads   gets one line per committed load
- *   DB.stopped appears when a query was stopped
- */
+ * this program starts itself as the owner. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "support/test.h"
+#include "unit/warehouse/fake_backend.h"
 #include "warehouse/client.h"
 #include "warehouse/owner.h"
 #include "warehouse/place.h"
@@ -19,169 +14,9 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#define SECOND INT64_C(1000000)
 #define IDLE_US (SECOND / 5)
 
-/* ---- the database
- * ----------------------------------------------------------------------- */
-
-struct fake {
-    struct sink base;
-    int fd;
-    char path[512];
-};
-
-static void beside(char *out, size_t size, const char *path, const char *suffix)
-{
-    (void)snprintf(out, size, "%s%s", path, suffix);
-}
-
-static bool exists_beside(const char *path, const char *suffix)
-{
-    char name[600];
-    beside(name, sizeof(name), path, suffix);
-    return access(name, F_OK) == 0;
-}
-
-static void append_beside(const char *path, const char *suffix, const char *text)
-{
-    char name[600];
-    beside(name, sizeof(name), path, suffix);
-    int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        abort();
-    (void)close(fd);
-}
-
-static void remove_beside(const char *path, const char *suffix)
-{
-    char name[600];
-    beside(name, sizeof(name), path, suffix);
-    (void)unlink(name);
-}
-
-/* As DuckDB locks: fcntl, the whole file. */
-static bool lock_file(int fd)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    return fcntl(fd, F_SETLK, &lock) == 0;
-}
-
-static struct sink *fake_open(struct str path, const struct str *settings, size_t count,
-                              struct error *err)
-{
-    struct fake *f = xcalloc(1, sizeof(*f));
-    (void)snprintf(f->path, sizeof(f->path), STR_FMT, STR_ARG(path));
-    for (size_t i = 0; i < count; i++)
-        append_beside(f->path, ".settings", settings[i].ptr);
-    f->fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (exists_beside(f->path, ".bad")) {
-        (void)error_set(err, ERR_CONFIG, "it is not a database");
-        err->hint = "Choose another path.";
-    } else if (f->fd >= 0 && lock_file(f->fd)) {
-        return &f->base;
-    } else {
-        (void)error_set(err, ERR_TARGET, "no lock");
-    }
-    (void)close(f->fd);
-    free(f);
-    return NULL;
-}
-
-static void fake_close(struct sink *s)
-{
-    struct fake *f = (struct fake *)(void *)s;
-    (void)close(f->fd);
-    free(f);
-}
-
-static int fake_marks(struct sink *s, struct arena *a, struct str integration,
-                      struct mark_list *out, struct error *err)
-{
-    (void)s;
-    (void)integration;
-    (void)err;
-    *out = (struct mark_list){ .destination_id = arena_printf(a, "%d", (int)getpid()) };
-    return 0;
-}
-
-static int fake_load(struct sink *s, struct arena *a, const char *epoch_dir,
-                     const bool *excluded, size_t excluded_count,
-                     struct load_outcome *out, struct error *err)
-{
-    struct fake *f = (struct fake *)(void *)s;
-    (void)a;
-    if (exists_beside(f->path, ".crash")) {
-        remove_beside(f->path, ".crash");
-        (void)raise(SIGKILL);
-    }
-    append_beside(f->path, ".begun", "x");
-    while (exists_beside(f->path, ".hold"))
-        (void)clock_wait_us(NULL, 10000);
-    if (excluded == NULL || excluded_count != 2 || !excluded[1]) {
-        out->failed_stream = 1;
-        return error_set(err, ERR_SCHEMA, "loading 'd.t': no");
-    }
-    append_beside(f->path, ".loads", epoch_dir);
-    *out = (struct load_outcome){ .failed_stream = -1, .bytes = 42 };
-    return 0;
-}
-
-static int fake_reset(struct sink *s, const struct reset_request *r, struct error *err)
-{
-    (void)s;
-    return str_eq(r->table, STR("t")) ? 0 : error_set(err, ERR_CONFIG, "no such table");
-}
-
-/* "rows N" gives N rows; "wait" waits until it is stopped. */
-static int fake_read(struct sink *s, struct str sql, const struct read_limits *limits,
-                     const struct read_handler *h, struct cancel *c,
-                     struct read_result *out, struct error *err)
-{
-    struct fake *f = (struct fake *)(void *)s;
-    const struct read_column columns[] = { { STR("n"), STR("BIGINT") },
-                                           { STR("t"), STR("VARCHAR") } };
-    uint64_t rows = 0;
-    struct str rest = { 0 };
-    if (str_eq(sql, STR("wait"))) {
-        append_beside(f->path, ".reading", "x");
-        (void)clock_wait_us(c, 60 * SECOND);
-        append_beside(f->path, ".stopped", "x");
-        return cancel_check(c, err);
-    }
-    if (!str_eq(str_cut(sql, ' ', &rest), STR("rows")) || !str_to_u64(rest, &rows)) {
-        (void)error_set(err, ERR_CONFIG, "this statement does more than read");
-        err->hint = "Only one statement that reads is answered here.";
-        return -1;
-    }
-    if (h->columns(h->ctx, columns, 2, err) != 0)
-        return -1;
-    for (uint64_t i = 0; i < rows; i++) {
-        char text[32];
-        struct str cells[2] = { { text, 0 }, { 0 } };
-        if (limits->rows != 0 && i == limits->rows) {
-            out->truncated = true;
-            break;
-        }
-        cells[0].len =
-            (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)i);
-        if (h->row(h->ctx, cells, 2, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static const struct warehouse_backend fake_backend = {
-    .open = fake_open,
-    .close = fake_close,
-    .marks = fake_marks,
-    .load = fake_load,
-    .reset = fake_reset,
-    .read = fake_read,
-};
-
-/* ---- a place for each test
- * --------------------------------------------------------------- */
+/* ---- a place for each test ------------------------------------------------------- */
 
 struct place {
     char folder[64];
@@ -318,8 +153,7 @@ static void end_child(pid_t child)
     (void)waitpid(child, NULL, 0);
 }
 
-/* ---- election
- * ---------------------------------------------------------------------------- */
+/* ---- election -------------------------------------------------------------------- */
 
 static void several_starters_find_one_owner(void **state)
 {
@@ -488,8 +322,7 @@ static void what_keeps_an_owner_from_starting_is_told(void **state)
     assert_non_null(strstr(err.text, "tailrace-lock"));
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------- */
 
 struct waited {
     pid_t holder;
@@ -590,8 +423,7 @@ static void release_lets_go_at_once(void **state)
     warehouse_close(w);
 }
 
-/* ---- loads
- * ------------------------------------------------------------------------------- */
+/* ---- loads ----------------------------------------------------------------------- */
 
 static void a_load_goes_through(void **state)
 {
@@ -691,8 +523,7 @@ static void a_stop_finishes_the_running_load(void **state)
     warehouse_close(w);
 }
 
-/* ---- queries
- * ----------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------- */
 
 struct rows {
     uint64_t count;
