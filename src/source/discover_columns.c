@@ -45,6 +45,12 @@ static enum column_generated generated_of(struct str extra, struct str expressio
     return GENERATED_NO;
 }
 
+/* MariaDB's JSON is a LONGTEXT with a check. */
+static bool may_be_json(const struct column *c)
+{
+    return c->type == TYPE_TEXT && str_ieq(c->source_type, STR("longtext"));
+}
+
 static void fill_column(struct draft *d, const struct str *row, struct column *c)
 {
     struct column_words w = {
@@ -82,6 +88,7 @@ static void fill_column(struct draft *d, const struct str *row, struct column *c
             STR_ARG(c->name));
     }
     c->selected = c->type != TYPE_UNSUPPORTED;
+    d->has_longtext |= may_be_json(c);
 }
 
 static int add_column(struct draft *d, struct draft_table *t, const struct str *row,
@@ -134,8 +141,7 @@ static int apply_json_checks(struct draft *d, struct str where, struct error *er
         struct draft_table *t = draft_find(d, row[0], row[1]);
         for (size_t j = 0; t != NULL && j < t->count; j++) {
             struct column *c = &t->columns[j];
-            if (c->type == TYPE_TEXT && str_ieq(c->source_type, STR("longtext")) &&
-                is_json_check_of(row[2], c->name)) {
+            if (may_be_json(c) && is_json_check_of(row[2], c->name)) {
                 c->type = TYPE_JSON;
                 c->json_check = true;
             }
@@ -155,5 +161,6 @@ int draft_columns(struct draft *d, struct str where, struct error *err)
         if (t != NULL && add_column(d, t, row, err) != 0)
             return -1;
     }
-    return d->has_json_checks ? apply_json_checks(d, where, err) : 0;
+    /* the server opens every table for it: not without a reason */
+    return d->has_json_checks && d->has_longtext ? apply_json_checks(d, where, err) : 0;
 }

@@ -48,6 +48,7 @@ struct draft {
     bool fold;           /* names are compared with ASCII case folded */
     bool always_int;
     bool has_expression, has_visible, has_ignored, has_json_checks;
+    bool has_longtext;
 };
 
 /* A word that repeats: one copy in the catalog's arena. */
