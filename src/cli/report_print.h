@@ -1,6 +1,8 @@
 /* src/cli/report_print.h
  *
- * The closing report of one run, for people or as JSON.
+ * The report of one run: per table what was read and what became of it (invariant 11:
+ * read = applied + superseded + filtered + quarantined, the rest still waits), and the
+ * sums.
  *
  * Thread: any.
  */
@@ -10,7 +12,14 @@
 #include "base/buf.h"
 #include "state/state.h"
 
+#include <stdbool.h>
+
+/* The whole report, as text for people or as one JSON object and a newline. */
 void report_print(struct buf *out, const struct job_row *job,
                   const struct report_row *rows, size_t count, bool json);
+
+/* The run alone, as a JSON object without newline: id, integration, outcome, times,
+ * error. */
+void report_print_job(struct buf *out, const char *key, const struct job_row *job);
 
 #endif

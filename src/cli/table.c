@@ -135,13 +135,15 @@ void table_number(char out[32], uint64_t number)
 
 void table_duration(char out[16], int64_t us)
 {
+    char text[48];
     long long s = us / 1000000;
     if (us < 1000000)
-        (void)snprintf(out, 16, "%lldms", (long long)(us / 1000));
+        (void)snprintf(text, sizeof text, "%lldms", (long long)(us / 1000));
     else if (s < 60)
-        (void)snprintf(out, 16, "%.1fs", (double)us / 1e6);
+        (void)snprintf(text, sizeof text, "%.1fs", (double)us / 1e6);
     else if (s < 3600)
-        (void)snprintf(out, 16, "%lldm%02llds", s / 60, s % 60);
+        (void)snprintf(text, sizeof text, "%lldm%02llds", s / 60, s % 60);
     else
-        (void)snprintf(out, 16, "%lldh%02lldm", s / 3600, s % 3600 / 60);
+        (void)snprintf(text, sizeof text, "%lldh%02lldm", s / 3600, s % 3600 / 60);
+    (void)snprintf(out, 16, "%.15s", text);
 }

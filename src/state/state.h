@@ -68,7 +68,8 @@ struct stream_shape {
 /* Record a shape; the same (version) again is a no-op. */
 int state_shape_save(struct state *s, struct str integration,
                      const struct stream_shape *sh, struct error *err);
-/* All shapes of a table, oldest first. */
+/* All shapes of a table, oldest first; database empty: of each table of this name, by
+ * database. */
 int state_shape_list(struct state *s, struct arena *a, struct str integration,
                      struct str database, struct str table, struct stream_shape **out,
                      size_t *count, struct error *err);

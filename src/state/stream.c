@@ -104,15 +104,16 @@ int state_shape_list(struct state *s, struct arena *a, struct str integration,
     *out = NULL;
     *count = 0;
     if (query_begin(&q, s,
-                    "SELECT version, hash, schema_json, seen_at FROM shape WHERE "
-                    "integration = ?1 AND db = ?2 AND tbl = ?3 ORDER BY version",
+                    "SELECT version, hash, schema_json, seen_at, db FROM shape WHERE "
+                    "integration = ?1 AND ?2 IN ('', db) AND tbl = ?3 "
+                    "ORDER BY db, version",
                     err) != 0)
         return -1;
     bind_stream(&q, integration, database, table);
     while (query_step(&q)) {
         *out = query_grow(a, *out, *count, &cap, sizeof **out);
         (*out)[(*count)++] =
-            (struct stream_shape){ .database = database,
+            (struct stream_shape){ .database = query_column_text(&q, a, 4),
                                    .table = table,
                                    .version = (uint32_t)query_column_int(&q, 0),
                                    .hash = (uint64_t)query_column_int(&q, 1),
