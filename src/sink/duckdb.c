@@ -188,6 +188,48 @@ static void stream_key(struct buf *out, struct str database, struct str table)
     buf_add_str(out, table);
 }
 
+/* DuckDB folds ASCII letters of names: 'Orders' and 'orders' are one table there. */
+static void folded_name(struct buf *out, struct str name)
+{
+    buf_clear(out);
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        buf_add_char(out, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
+    }
+}
+
+static bool same_source(const struct stream_mark *a, const struct stream_mark *b)
+{
+    return str_eq(a->database, b->database) && str_eq(a->table, b->table);
+}
+
+/* Two streams must not write one table: a stream whose target another one has, live, as a
+ * copy under way or earlier in this epoch, is refused when it begins or joins. */
+static void find_clashes(struct duckdb_sink *s, struct mark_list *marks)
+{
+    struct map *owners = map_new();
+    struct buf name;
+    buf_init(&name, 4096);
+    for (size_t i = 0; i < marks->stream_count; i++) {
+        struct stream_mark *mark = &marks->streams[i];
+        folded_name(&name, mark->target);
+        if (mark->live_version != 0 || mark->state == STREAM_COPYING)
+            (void)map_put(owners, buf_str(&name), mark);
+    }
+    for (size_t i = 0; i < s->m->stream_count; i++) {
+        struct stream_mark *mine = &s->streams[i].mark;
+        bool live = mine->live_version != 0;
+        folded_name(&name, live ? mine->target : s->m->streams[i].target);
+        struct stream_mark *owner = map_find(owners, buf_str(&name));
+        if (owner == NULL)
+            (void)map_put(owners, buf_str(&name), mine);
+        else if (!same_source(owner, mine))
+            s->streams[i].clash = owner;
+    }
+    buf_done(&name);
+    map_free(owners);
+}
+
 /* A manifest's streams and what the destination knows of them. */
 static void match_streams(struct duckdb_sink *s, struct mark_list *marks)
 {
@@ -216,6 +258,7 @@ static void match_streams(struct duckdb_sink *s, struct mark_list *marks)
     }
     buf_done(&key);
     map_free(known);
+    find_clashes(s, marks);
 }
 
 static int begin(struct sink *base, const struct manifest *m, struct error *err)

@@ -83,12 +83,12 @@ static size_t quoted_length(struct str s, bool backslash)
     char mark = s.ptr[0];
     size_t i = 1;
     while (i < s.len) {
-        if (backslash && s.ptr[i] == '\\' && i + 1 < s.len) {
+        bool escape = backslash && s.ptr[i] == '\\' && i + 1 < s.len;
+        bool twice = s.ptr[i] == mark && i + 1 < s.len && s.ptr[i + 1] == mark;
+        if (escape || twice) {
             i += 2;
         } else if (s.ptr[i] != mark) {
             i++;
-        } else if (i + 1 < s.len && s.ptr[i + 1] == mark) {
-            i += 2;
         } else {
             return i + 1;
         }

@@ -15,6 +15,8 @@ struct duckdb_stream {
     bool known;   /* it has a row */
     bool skipped; /* its copy failed before: rows of that version are left out */
     bool shaped;  /* shape() has been here in this epoch */
+    const struct stream_mark
+        *clash; /* another stream that has the same target, or NULL */
     struct stream_mark mark;
 };
 

@@ -58,7 +58,8 @@ int version_need_table(struct duckdb_sink *s, const struct manifest_stream *st,
 /* The unfinished copy, if any, goes. */
 int version_drop_copy(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err)
 {
-    if (ds->mark.copy_version != 0 &&
+    /* a failed copy was dropped when it failed */
+    if (ds->mark.state == STREAM_COPYING &&
         drop_table(s, copy_name(s, ds->mark.target, ds->mark.copy_version), err) != 0)
         return -1;
     ds->mark.copy_version = 0;
@@ -73,6 +74,15 @@ static int begin_version(struct duckdb_sink *s, const struct manifest_stream *st
 {
     struct duckdb_stream *ds = version_stream(s, st);
     struct buf sql;
+    if (ds->clash != NULL) {
+        (void)error_set(err, ERR_SCHEMA,
+                        "its name at the destination, '" STR_FMT "', belongs to '" STR_FMT
+                        "." STR_FMT "'",
+                        STR_ARG(st->target), STR_ARG(ds->clash->database),
+                        STR_ARG(ds->clash->table));
+        err->hint = "Leave one of the two out, or copy them under two names (--name).";
+        return -1;
+    }
     if (version_drop_copy(s, ds, err) != 0)
         return -1;
     if (ds->mark.live_version == 0)
@@ -244,11 +254,10 @@ static int count_rows(struct duckdb_sink *s, struct str table, uint64_t *out,
 static int check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
                        struct error *err)
 {
-    uint64_t views = 0, tables = 0, others = 0;
+    uint64_t views = 0, tables = 0;
     struct sql_param place[] = {
-        SQL_TEXT(s->m->target_schema), SQL_TEXT(ds->mark.target),
-        SQL_TEXT(s->m->integration),   SQL_TEXT(ds->mark.database),
-        SQL_TEXT(ds->mark.table),
+        SQL_TEXT(s->m->target_schema),
+        SQL_TEXT(ds->mark.target),
     };
     if (sql_rows(s,
                  "SELECT count(*)::VARCHAR FROM duckdb_views() WHERE database_name = "
@@ -258,14 +267,9 @@ static int check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
             s,
             "SELECT count(*)::VARCHAR FROM duckdb_tables() WHERE database_name = "
             "current_database() AND schema_name = ? AND lower(table_name) = lower(?)",
-            place, 2, SQL_INTO(version_number_row, &tables), err) != 0 ||
-        sql_rows(s,
-                 "SELECT count(*)::VARCHAR FROM _tailrace.stream WHERE lower(target) = "
-                 "lower(?) AND integration = ? AND live_version IS NOT NULL AND NOT "
-                 "(source_database = ? AND source_table = ?)",
-                 place + 1, 4, SQL_INTO(version_number_row, &others), err) != 0)
+            place, 2, SQL_INTO(version_number_row, &tables), err) != 0)
         return -1;
-    if (views == 0 && others == 0 && (tables == 0 || ds->mark.live_version != 0))
+    if (views == 0 && (tables == 0 || ds->mark.live_version != 0))
         return 0;
     (void)error_set(err, ERR_SCHEMA,
                     "'" STR_FMT "." STR_FMT "' exists and was not made for this table",

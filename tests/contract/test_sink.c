@@ -269,6 +269,37 @@ static void somebody_elses_table_is_not_replaced(void **state)
     assert_non_null(strstr(err.text, "was not made for this table"));
 }
 
+static void names_that_differ_in_case_are_not_mixed(void **state)
+{
+    struct fixture *f = *state;
+    struct load_outcome out = { 0 };
+    struct test_stream all[] = {
+        { "Orders", 1, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 2 },
+        { "orders", 1, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 1 },
+    };
+    struct test_stream late = { "ORDERS", 5, BEGIN_JOIN, .shape = &two };
+    bool excluded[] = { false, true };
+    struct error err = { 0 };
+    fixture_write_epoch(f, 1, all, 2);
+    fixture_write_epoch(f, 2, &late, 1);
+    err = fixture_load_fails(f, 1, NULL, &out);
+    assert_int_equal(out.failed_stream, 1);
+    assert_non_null(strstr(err.text, "belongs to 'shop.Orders'"));
+    assert_int_equal(
+        sink_load_epoch(f->sink, f->arena, fixture_epoch_dir(f, 1), excluded, &out, &err),
+        0);
+    fixture_expect(f, "SELECT count(*) FROM shop_copy._tailrace_copy_1_Orders", "2");
+    err = fixture_load_fails(f, 2, NULL, &out);
+    assert_int_equal(out.failed_stream, 0);
+    /* to forget the failed one does not touch the other's table */
+    struct reset_request r = { .integration = STR("shop"),
+                               .target_schema = STR("shop_copy"),
+                               .database = STR("shop"),
+                               .table = STR("orders") };
+    assert_int_equal(sink_reset(f->sink, &r, &err), 0);
+    fixture_expect(f, "SELECT count(*) FROM shop_copy._tailrace_copy_1_Orders", "2");
+}
+
 static void equal_rows_of_a_keyless_table_get_keys_of_their_own(void **state)
 {
     struct fixture *f = *state;
@@ -531,6 +562,7 @@ int main(void)
         TEST(reset_forgets_the_copy_and_keeps_the_table),
         TEST(a_failing_stream_is_named_and_can_be_left_out),
         TEST(somebody_elses_table_is_not_replaced),
+        TEST(names_that_differ_in_case_are_not_mixed),
         TEST(equal_rows_of_a_keyless_table_get_keys_of_their_own),
         TEST(many_rows_cross_chunks_and_segments),
         TEST(a_full_disk_stops_the_epoch_and_loses_nothing),
