@@ -39,6 +39,7 @@ struct label_table {
     uint16_t *places;         /* owned; NULL for the few that are searched one by one */
     uint32_t mask;
     uint16_t count;
+    bool has_question_mark; /* a label that may stand for one with wider characters */
 };
 
 struct put_op {

@@ -15,6 +15,10 @@ static void label_table_init(struct label_table *t, const struct column *c)
 {
     t->labels = c->labels;
     t->count = c->label_count;
+    for (unsigned i = 0; i < t->count; i++)
+        if (t->labels[i].len > 0 &&
+            memchr(t->labels[i].ptr, '?', t->labels[i].len) != NULL)
+            t->has_question_mark = true;
     if (t->count <= LABELS_SEARCHED)
         return;
     uint32_t size = 16;

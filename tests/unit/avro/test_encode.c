@@ -267,6 +267,21 @@ static void many_labels_are_found_by_hash(void **state)
     REJECTS(MANY, V_BYTES(VALUE_TEXT, "l2000"), "none of the column's 2000 labels");
 }
 
+static void a_question_mark_in_a_label_may_be_a_wider_character(void **state)
+{
+    (void)state;
+    static const struct str lossy[] = { STR("a"), STR("x?"), STR("b"), STR("c"),
+                                        STR("d") };
+#define LOSSY .type = TYPE_ENUM, .labels = lossy, .label_count = 5
+#define LOSSY_SET .type = TYPE_SET, .labels = lossy, .label_count = 5
+    ACCEPTS(LOSSY, V_BYTES(VALUE_TEXT, "x?"));
+    ACCEPTS(LOSSY, V_BYTES(VALUE_TEXT, "x\xF0\x9F\x98\x80"));
+    ACCEPTS(LOSSY_SET, V_BYTES(VALUE_TEXT, "a,x\xF0\x9F\x98\x80"));
+    REJECTS(LOSSY, V_BYTES(VALUE_TEXT, "xy"), "none of the column's 5 labels");
+    REJECTS(LOSSY, V_BYTES(VALUE_TEXT, "x\xC3\xBC"), "none of the column's 5 labels");
+    REJECTS(LOSSY, V_BYTES(VALUE_TEXT, "x\xF0\x9F"), "none of the column's 5 labels");
+}
+
 static void times_outside_their_range_are_rejected(void **state)
 {
     (void)state;
@@ -425,6 +440,7 @@ int main(void)
         cmocka_unit_test(numbers_outside_their_type_are_rejected),
         cmocka_unit_test(texts_that_break_their_column_are_rejected_unseen),
         cmocka_unit_test(many_labels_are_found_by_hash),
+        cmocka_unit_test(a_question_mark_in_a_label_may_be_a_wider_character),
         cmocka_unit_test(times_outside_their_range_are_rejected),
         cmocka_unit_test(null_is_checked_against_the_source),
         cmocka_unit_test(bad_dates_follow_the_policy),
