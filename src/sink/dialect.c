@@ -30,12 +30,9 @@ void dialect_quote_table(struct buf *sql, struct str schema, struct str table)
     dialect_quote_ident(sql, table);
 }
 
-void dialect_create_table(struct buf *sql, enum sql_family family, struct str schema,
-                          struct str table, const struct table_schema *shape,
-                          bool keyless)
+void dialect_columns(struct buf *sql, enum sql_family family,
+                     const struct table_schema *shape, bool keyless)
 {
-    buf_add_text(sql, "CREATE TABLE ");
-    dialect_quote_table(sql, schema, table);
     buf_add_text(sql, " (");
     for (unsigned i = 0; i < shape->column_count; i++) {
         dialect_quote_ident(sql, shape->columns[i].avro_name);

@@ -23,11 +23,11 @@ void dialect_quote_literal(struct buf *sql, struct str text);
 /* "schema"."table" */
 void dialect_quote_table(struct buf *sql, struct str schema, struct str table);
 
-/* CREATE TABLE with the shape's columns by their Avro names, then the system columns of
- * sink/contract.h (keyless: __sdc_primary_key too). No index, no constraint. */
-void dialect_create_table(struct buf *sql, enum sql_family family, struct str schema,
-                          struct str table, const struct table_schema *shape,
-                          bool keyless);
+/* What follows CREATE TABLE and a name: the shape's columns by their Avro names, then the
+ * system columns of sink/contract.h (keyless: __sdc_primary_key too). No index, no
+ * constraint. */
+void dialect_columns(struct buf *sql, enum sql_family family,
+                     const struct table_schema *shape, bool keyless);
 
 /* The narrowest DuckDB type that holds every value of `have` and of `want`, both as
  * DuckDB spells them ("DECIMAL(12,3)"). Equal to have when the column need not change.

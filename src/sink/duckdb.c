@@ -94,6 +94,19 @@ static void remove_empty_file(const char *path)
         (void)unlink(path);
 }
 
+static int keep_catalog(void *ctx, const struct str *cells, size_t count,
+                        struct error *err)
+{
+    struct duckdb_sink *s = ctx;
+    struct buf name;
+    (void)count;
+    (void)err;
+    buf_init(&name, 4096);
+    buf_add_str(&name, cells[0]);
+    s->catalog = buf_take(&name);
+    return 1;
+}
+
 static int open_database(struct duckdb_sink *s, const struct settings *set,
                          struct error *err)
 {
@@ -110,6 +123,8 @@ static int open_database(struct duckdb_sink *s, const struct settings *set,
         rc = error_set(err, ERR_TARGET, "DuckDB gives no connection to '%s'", s->path);
     if (rc == 0 && (sql_run(s, "SET GLOBAL TimeZone = 'UTC'", err) != 0 ||
                     sql_run(s, "SET lock_configuration = true", err) != 0 ||
+                    sql_rows(s, "SELECT current_database()", NULL, 0,
+                             SQL_INTO(keep_catalog, s), err) != 0 ||
                     meta_prepare(s, err) != 0))
         rc = error_wrap(err, "opening '%s'", s->path);
     return rc;
@@ -128,6 +143,7 @@ static void sink_close_duckdb(struct sink *base)
     if (s->db != NULL)
         s->api.close(&s->db);
     free(s->path);
+    free(s->catalog);
     free(s);
 }
 
@@ -280,7 +296,7 @@ static int begin(struct sink *base, const struct manifest *m, struct error *err)
     s->batched_at = clock_wall_us();
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "CREATE SCHEMA IF NOT EXISTS ");
-    dialect_quote_ident(&sql, m->target_schema);
+    dialect_quote_table(&sql, str_of(s->catalog), m->target_schema);
     int rc = meta_read(s, s->epoch, m->integration, &marks, err);
     if (rc == 0)
         match_streams(s, &marks);
@@ -345,7 +361,7 @@ static int reject(struct sink *base, const struct manifest_stream *st,
         return 0;
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "CREATE TABLE IF NOT EXISTS ");
-    dialect_quote_table(&sql, s->m->target_schema, STR(CONTRACT_REJECTED_TABLE));
+    sql_add_table(s, &sql, STR(CONTRACT_REJECTED_TABLE));
     buf_add_text(&sql, " (_sdc_table VARCHAR, _sdc_column VARCHAR, _sdc_reason VARCHAR, "
                        "_sdc_record JSON, _sdc_sequence BIGINT, "
                        "_sdc_received_at TIMESTAMPTZ)");

@@ -75,7 +75,7 @@
     X(decimal_scale)                    \
     X(decimal_width)                    \
     X(destroy_logical_type)             \
-    X(appender_create)                  \
+    X(appender_create_ext)              \
     X(appender_column_count)            \
     X(appender_column_type)             \
     X(append_data_chunk)                \

@@ -20,7 +20,7 @@ enum { FROM_NOWHERE = -1, FROM_SYSTEM = -100 };
 struct appender {
     const struct duckdb_api *api;
     duckdb_connection con;
-    const char *schema, *table; /* borrowed */
+    const char *catalog, *schema, *table; /* borrowed */
     duckdb_appender handle;
     duckdb_data_chunk chunk;
     duckdb_logical_type *types;  /* owned, column_count */
@@ -62,7 +62,8 @@ static void appender_done(struct appender *p)
 
 static int appender_make(struct appender *p, struct error *err)
 {
-    if (p->api->appender_create(p->con, p->schema, p->table, &p->handle) != DuckDBSuccess)
+    if (p->api->appender_create_ext(p->con, p->catalog, p->schema, p->table,
+                                    &p->handle) != DuckDBSuccess)
         return appender_fail(p, "opening a table for rows", err);
     return 0;
 }
@@ -71,7 +72,11 @@ static int appender_init(struct appender *p, struct duckdb_sink *s, const char *
                          const char *table, struct error *err)
 {
     *p = (struct appender){
-        .api = &s->api, .con = s->con, .schema = schema, .table = table
+        .api = &s->api,
+        .con = s->con,
+        .catalog = s->catalog,
+        .schema = schema,
+        .table = table,
     };
     if (appender_make(p, err) != 0)
         return -1;

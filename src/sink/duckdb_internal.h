@@ -26,6 +26,7 @@ struct duckdb_sink {
     duckdb_database db;
     duckdb_connection con;         /* the loading connection */
     char *path;                    /* owned */
+    char *catalog;                 /* owned: what DuckDB calls the file */
     struct cancel *cancel;         /* borrowed */
     struct arena *epoch;           /* owned; NULL outside begin .. commit */
     const struct manifest *m;      /* borrowed while epoch != NULL */
@@ -69,6 +70,11 @@ struct sql_param {
  */
 typedef int sql_row_fn(void *ctx, const struct str *cells, size_t count,
                        struct error *err);
+
+/* "catalog"."schema"."table" in the schema of the open epoch. All three, since DuckDB
+ * names the catalog after the file and refuses shop.orders in shop.duckdb as ambiguous.
+ */
+void sql_add_table(const struct duckdb_sink *s, struct buf *sql, struct str table);
 
 /* Run one statement without parameters or result. On failure s->failed is set. */
 int sql_run(struct duckdb_sink *s, const char *sql, struct error *err);

@@ -1,5 +1,13 @@
 #include "base/alloc.h"
+#include "sink/dialect.h"
 #include "sink/duckdb_internal.h"
+
+void sql_add_table(const struct duckdb_sink *s, struct buf *sql, struct str table)
+{
+    dialect_quote_ident(sql, str_of(s->catalog));
+    buf_add_char(sql, '.');
+    dialect_quote_table(sql, s->m->target_schema, table);
+}
 
 int sql_run(struct duckdb_sink *s, const char *sql, struct error *err)
 {

@@ -28,7 +28,7 @@ static int drop_table(struct duckdb_sink *s, struct str table, struct error *err
     struct buf sql;
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "DROP TABLE IF EXISTS ");
-    dialect_quote_table(&sql, s->m->target_schema, table);
+    sql_add_table(s, &sql, table);
     int rc = sql_run_buf(s, &sql, err);
     buf_done(&sql);
     return rc;
@@ -94,7 +94,9 @@ static int begin_version(struct duckdb_sink *s, const struct manifest_stream *st
     ds->mark.copy_version = st->version;
     ds->mark.copy_sequence = st->sequence;
     buf_init(&sql, SQL_LIMIT);
-    dialect_create_table(&sql, SQL_DUCKDB, s->m->target_schema, table, want, st->keyless);
+    buf_add_text(&sql, "CREATE TABLE ");
+    sql_add_table(s, &sql, table);
+    dialect_columns(&sql, SQL_DUCKDB, want, st->keyless);
     int rc = sql_run_buf(s, &sql, err);
     buf_done(&sql);
     FAULT("sink.begun");
@@ -148,7 +150,7 @@ static int alter_column(struct duckdb_sink *s, struct str table,
     while (i < have->count && !str_ieq(have->names[i], want->avro_name))
         i++;
     buf_add_text(&sql, "ALTER TABLE ");
-    dialect_quote_table(&sql, s->m->target_schema, table);
+    sql_add_table(s, &sql, table);
     if (i == have->count) {
         buf_add_text(&sql, " ADD COLUMN ");
         dialect_quote_ident(&sql, want->avro_name);
@@ -208,7 +210,7 @@ static int number_equal_rows(struct duckdb_sink *s, struct str table, struct err
     struct buf sql, name;
     buf_init(&sql, SQL_LIMIT);
     buf_init(&name, 4096);
-    dialect_quote_table(&name, s->m->target_schema, table);
+    sql_add_table(s, &name, table);
     buf_add_text(&sql, "UPDATE ");
     buf_add_str(&sql, buf_str(&name));
     buf_add_text(&sql, " AS t SET __sdc_primary_key = CAST(CAST(substr(sha256("
@@ -244,7 +246,7 @@ static int count_rows(struct duckdb_sink *s, struct str table, uint64_t *out,
     struct buf sql;
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "SELECT count(*)::VARCHAR FROM ");
-    dialect_quote_table(&sql, s->m->target_schema, table);
+    sql_add_table(s, &sql, table);
     int rc = sql_rows(s, buf_text(&sql), NULL, 0, SQL_INTO(version_number_row, out), err);
     buf_done(&sql);
     return rc;
@@ -296,7 +298,7 @@ int version_join(struct sink *base, const struct manifest_stream *st, struct err
         return -1;
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "ALTER TABLE ");
-    dialect_quote_table(&sql, s->m->target_schema, table);
+    sql_add_table(s, &sql, table);
     buf_add_text(&sql, " RENAME TO ");
     dialect_quote_ident(&sql, ds->mark.target);
     int rc = sql_run_buf(s, &sql, err);

@@ -25,10 +25,10 @@ static void a_table_has_its_columns_then_the_system_ones(void **state)
     struct buf sql;
     (void)state;
     buf_init(&sql, 10000);
-    dialect_create_table(&sql, SQL_DUCKDB, STR("s"), STR("t"), &shape, true);
+    dialect_columns(&sql, SQL_DUCKDB, &shape, true);
     assert_string_equal(
         buf_text(&sql),
-        "CREATE TABLE \"s\".\"t\" (\"order\" INTEGER, \"price\" DECIMAL(9,2), "
+        " (\"order\" INTEGER, \"price\" DECIMAL(9,2), "
         "\"__sdc_primary_key\" VARCHAR, \"_sdc_extracted_at\" TIMESTAMP WITH TIME ZONE, "
         "\"_sdc_received_at\" TIMESTAMP WITH TIME ZONE, \"_sdc_batched_at\" TIMESTAMP "
         "WITH TIME ZONE, \"_sdc_sequence\" BIGINT, \"_sdc_table_version\" BIGINT, "
