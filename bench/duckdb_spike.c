@@ -29,14 +29,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FUNCTIONS(X)                                                                   \
-    X(create_config)                                                                   \
-    X(set_config)                                                                      \
-    X(destroy_config) X(open_ext) X(close) X(connect) X(disconnect) X(query)           \
-        X(destroy_result) X(result_error) X(value_int64) X(value_varchar) X(free)      \
-            X(appender_create) X(appender_destroy) X(append_int64) X(append_varchar)   \
-                X(append_int8) X(appender_end_row) X(appender_close) X(appender_error) \
-                    X(library_version)
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(create_config) X(set_config) X(destroy_config) X(open_ext) X(close) X(connect) \
+    X(disconnect) X(query) X(destroy_result) X(result_error) X(value_int64) \
+    X(value_varchar) X(free) X(appender_create) X(appender_destroy) X(append_int64) \
+    X(append_varchar) X(append_int8) X(appender_end_row) X(appender_close) \
+    X(appender_error) X(library_version)
+/* clang-format on */
 
 static struct {
 #define MEMBER(name) __typeof__(duckdb_##name) *name;
