@@ -41,6 +41,7 @@ struct full_reader {
     int64_t view_began; /* 0: no view is open */
     bool has_turn;
     bool page_open;
+    bool at_row; /* the plan holds a row whose bytes are still there */
     bool ended;
     bool failed;
 };
@@ -215,7 +216,9 @@ static void adapt_page(struct full_reader *r)
     if (r->rows == 0 || r->bytes == 0)
         return;
     double rows = (double)r->rows;
-    double want = rows * (double)r->o.page_bytes / (double)r->bytes;
+    double want = PAGE_ROWS_MOST;
+    if (r->o.page_bytes > 0)
+        want = rows * (double)r->o.page_bytes / (double)r->bytes;
     int64_t took = clock_mono_us() - r->page_began;
     if (took > 0 && r->o.page_time_us > 0) {
         double by_time = rows * (double)r->o.page_time_us / (double)took;
@@ -237,6 +240,7 @@ static int meter(struct full_reader *r, bool all, struct error *err)
 static enum full_next page_end(struct full_reader *r, struct error *err)
 {
     r->page_open = false;
+    r->at_row = false;
     statement_close(r->statement);
     r->statement = NULL;
     if (r->governor != NULL)
@@ -305,6 +309,7 @@ static enum full_next take_row(struct full_reader *r, const struct packet *row,
     if (meter(r, false, err) != 0 || check_age(r, err) != 0 ||
         type_decode_row(r->plan, row, r->cells, err) != 0)
         return FULL_ERROR;
+    r->at_row = true;
     if (r->t->method == FULL_PAGES && r->rows == r->page_rows) {
         /* the next page begins behind this row */
         buf_clear(&r->after);
@@ -340,6 +345,7 @@ enum full_next full_reader_next(struct full_reader *r, const struct value **cell
         error_set(err, ERR_BUG, "a reader was asked on after its error");
         return FULL_ERROR;
     }
+    r->at_row = false;
     enum full_next next = reader_step(r, err);
     if (next == FULL_ERROR) {
         r->failed = true;
@@ -351,7 +357,10 @@ enum full_next full_reader_next(struct full_reader *r, const struct value **cell
 
 void full_reader_key(const struct full_reader *r, struct buf *tuple)
 {
-    append_key(r, tuple);
+    if (r->at_row)
+        append_key(r, tuple);
+    else
+        buf_add_str(tuple, buf_str(&r->after));
 }
 
 uint64_t full_reader_row_bytes(const struct full_reader *r)

@@ -84,7 +84,9 @@ enum full_next {
 enum full_next full_reader_next(struct full_reader *r, const struct value **cells,
                                 struct error *err);
 
-/* Append the key tuple of the last FULL_ROW or FULL_TOO_BIG: stored bytes. */
+/* Append the key tuple of the row that full_reader_next() has just handed out (FULL_ROW
+ * or FULL_TOO_BIG): stored bytes. After anything else: the last key of the pages read
+ * wholly, a safe place to go on from. Nothing for a table without key. */
 void full_reader_key(const struct full_reader *r, struct buf *tuple);
 
 /* Bytes on the wire of the last row (FULL_TOO_BIG: its whole size). */
@@ -93,8 +95,8 @@ uint64_t full_reader_row_bytes(const struct full_reader *r);
 /* Cells whose bytes were no characters and were replaced, so far. */
 uint64_t full_reader_replaced(const struct full_reader *r);
 
-/* Move the end of the range nearer (another reader took the rest); applies from the next
- * page. */
+/* Move the end of the range nearer, since another reader took the rest. Call it right
+ * after FULL_PAGE: rows of a page under way may lie behind the new end. */
 void full_reader_set_upto(struct full_reader *r, struct str upto);
 
 #endif

@@ -323,6 +323,10 @@ static void missing_grants_are_told(void **state)
     assert_null(catalog_find(c, STR(DB), STR("g_none"), false));
     assert_false(has_note(c, "g_all"));
     catalog_free(c);
+    c = discover_as(reader,
+                    false); /* who sees the grants of others has none of his own */
+    assert_false(has_note(c, "g_part"));
+    catalog_free(c);
     /* a database that exists and is not visible, and one that is misspelt */
     name = STR(DB2);
     assert_null(source_discover(part, &r, &err));

@@ -1,5 +1,6 @@
 /* Every kind of key of a real server, read by pages: resumed behind any row, split into
  * ranges, and at the cost of what a page returns. */
+#include "base/alloc.h"
 #include "source/full_internal.h"
 #include "source_table.h"
 
@@ -36,6 +37,10 @@ static struct rows read_range(struct table *t, struct page_range range,
         if (next == FULL_END)
             break;
         if (next == FULL_PAGE) {
+            CLEANUP(buf_done) struct buf last;
+            buf_init(&last, 1u << 20);
+            full_reader_key(r, &last);
+            assert_true(str_eq(buf_str(&last), rows.keys[rows.count - 1]));
             rows.pages++;
             continue;
         }
@@ -166,6 +171,21 @@ static const struct key_case key_cases[] = {
       "n, CONCAT('q', n MOD 30)", 0 },
     { "k_zero_date", "a DATE NOT NULL, b INT, PRIMARY KEY (a, b)",
       "IF(n < 300, '0000-00-00', IF(n < 600, '2020-00-00', '2021-03-04')), n", 0 },
+    { "k_zero_stamp", "a TIMESTAMP NOT NULL DEFAULT 0, b INT, PRIMARY KEY (a, b)",
+      "IF(n < 400, 0, TIMESTAMPADD(HOUR, n, '2023-10-20 00:00:00')), n", 0 },
+    { "k_odd_datetime", "a DATETIME(3) NOT NULL, b INT, PRIMARY KEY (a, b)",
+      "ELT(1 + n MOD 3, '0000-00-00 00:00:00', '2020-00-00 10:11:12.345', '0000-01-01 "
+      "00:00:00'), n",
+      0 },
+    { "k_gbk", "a VARCHAR(30) CHARACTER SET gbk, PRIMARY KEY (a)",
+      "CONCAT(CONVERT(CHAR(0xE4B880 + n MOD 60 USING utf8mb4) USING gbk), n)", 0 },
+    { "k_bin_text", "a CHAR(20) CHARACTER SET latin1 COLLATE latin1_bin, PRIMARY KEY (a)",
+      "CONCAT('a', IF(n MOD 2, CHAR(1 + n MOD 31), ''), n DIV 2, IF(n MOD 2, 'x', ''))",
+      0 },
+    { "k_accents", "a VARCHAR(40), PRIMARY KEY (a)",
+      "CONCAT(CONVERT(CHAR(0xC3A0 + n MOD 30 USING utf8mb4) USING utf8mb4), "
+      "CHAR(0xF09F9880 + n MOD 40 USING utf8mb4), n)",
+      0 },
     { "k_quote", "`a``b` INT, `select` VARCHAR(20), PRIMARY KEY (`a``b`, `select`)",
       "n DIV 3, CONCAT('\\\\', n MOD 3, '''')", 0 },
     { "k_uuid", "a UUID, PRIMARY KEY (a)", "LEFT(SHA2(n, 256), 32)", 3 },
@@ -395,6 +415,57 @@ static void ranges_are_disjoint_and_complete(void **state)
                 "n, TIMESTAMPADD(MINUTE, n, '2001-01-01')");
 }
 
+/* A range handed over in the middle of its reading: the two parts are the whole. */
+static void a_halved_range_is_read_once(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    struct table t = open_table("s_int");
+    size_t rows = 0;
+    struct buf all = read_text(&t, &(struct page_range){ 0 }, &rows);
+    struct arena *a = arena_new(65536);
+    struct page_range range = { 0 };
+    struct full_options o = { .page_bytes = 40000, .row_limit = 1u << 20 };
+    struct buf tuple;
+    struct buf text;
+    const struct value *cells;
+    buf_init(&tuple, 4096);
+    buf_init(&text, 64u << 20);
+    key_tuple_add(&tuple, STR("219993"));
+    range.upto = buf_str(&tuple);
+    struct str middle = { 0 };
+    struct full_reader *r = full_reader_open(reader, &t.full, &range, &o, NULL, &err);
+    enum full_next next;
+    unsigned pages = 0;
+    while ((next = full_reader_next(r, &cells, &err)) != FULL_END) {
+        assert_true(next == FULL_ROW || next == FULL_PAGE);
+        if (next == FULL_ROW)
+            add_row(&text, t.shape, cells);
+        if (next != FULL_PAGE || ++pages != 5)
+            continue;
+        struct buf last;
+        buf_init(&last, 4096);
+        full_reader_key(r, &last);
+        assert_true(full_halve(t.shape, buf_str(&last), range.upto, a, &middle));
+        full_reader_set_upto(r, middle);
+        buf_done(&last);
+    }
+    full_reader_close(r);
+    assert_true(middle.len > 0);
+    size_t rest_rows = 0;
+    range.after = middle;
+    struct buf rest = read_text(&t, &range, &rest_rows);
+    assert_true(rest_rows > rows / 3);
+    buf_add_str(&text, buf_str(&rest));
+    assert_same_text(buf_str(&all), buf_str(&text), "s_int");
+    buf_done(&all);
+    buf_done(&rest);
+    buf_done(&text);
+    buf_done(&tuple);
+    arena_free(a);
+    close_table(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +473,7 @@ int main(void)
         cmocka_unit_test(every_page_is_a_range_of_the_key),
         cmocka_unit_test(partitions_and_hidden_keys_are_read_by_pages),
         cmocka_unit_test(ranges_are_disjoint_and_complete),
+        cmocka_unit_test(a_halved_range_is_read_once),
     };
     if (!server_is_named())
         return 0;
