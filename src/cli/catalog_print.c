@@ -107,6 +107,8 @@ static void note_of(const struct catalog_table *t, struct buf *out)
     if (unsupported > 0)
         buf_printf(out, "%s%u of %u columns unsupported", out->len == 0 ? "" : "; ",
                    unsupported, (unsigned)t->schema.column_count);
+    if (t->kind == TABLE_BASE && t->key == KEY_NONE && t->readable)
+        add_note(out, "no key, read in one view");
     if (t->key_has_prefix)
         add_note(out, "key of column prefixes, read in one view");
     else if (t->key_is_unordered)

@@ -106,10 +106,10 @@ static int find_database(struct cli *cli, struct url_destination *out, struct er
 static int read_statement(struct cli *cli, struct str *out, struct error *err)
 {
     CLEANUP(buf_done) struct buf text;
+    buf_init(&text, STATEMENT_BYTES);
     *out = str_of(cli->operands[0]);
     if (!str_eq(*out, STR("-")))
         return 0;
-    buf_init(&text, STATEMENT_BYTES);
     for (;;) {
         char part[4096];
         ssize_t n = read(STDIN_FILENO, part, sizeof part);

@@ -1,6 +1,7 @@
 /* status: what is replicated where, how the last run ended, what waits, who is in the
  * way. */
 #include "base/alloc.h"
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/emit.h"
 #include "cli/report_print.h"
@@ -41,6 +42,22 @@ struct look {
 /* --- finding out ----------------------------------------------------------------------
  */
 
+/* The pid in the lock file beside the database: that of the warehouse process, while it
+ * lives. */
+static bool is_ours(struct str holder, const char *real_path)
+{
+    CLEANUP(buf_done) struct buf path, text, ours;
+    struct error ignored = { 0 };
+    buf_init(&path, PATH_BYTES);
+    buf_init(&text, 64);
+    buf_init(&ours, 64);
+    place_lock_path(real_path, &path);
+    if (path.failed || file_read(buf_text(&path), &text, &ignored) != 0)
+        return false;
+    buf_printf(&ours, "pid " STR_FMT " ", STR_ARG(str_trim(buf_str(&text))));
+    return str_starts(holder, buf_str(&ours));
+}
+
 static struct str holder_of(struct arena *a, const struct integration *i)
 {
     struct url_destination d = { 0 };
@@ -53,6 +70,9 @@ static struct str holder_of(struct arena *a, const struct integration *i)
         place_real_path(arena_text(a, d.location), &path, &ignored) != 0 ||
         !place_holder(buf_text(&path), &who))
         return (struct str){ 0 };
+    if (is_ours(buf_str(&who), buf_text(&path)))
+        return arena_printf(a, "tailrace's own process, " STR_FMT,
+                            STR_ARG(buf_str(&who)));
     return arena_str(a, buf_str(&who));
 }
 

@@ -98,6 +98,11 @@ const char *emit_between(char out[BETWEEN_TEXT_MAX], int64_t first, int64_t last
         return "-";
     clock_format(first, a);
     clock_format(last < first ? first : last, b);
+    if (strcmp(a, b) == 0) {
+        (void)snprintf(out, BETWEEN_TEXT_MAX, "%.*s %.*s", DAY_LEN, a, MILLIS_LEN,
+                       a + DAY_LEN + 1);
+        return out;
+    }
     bool same_day = strncmp(a, b, DAY_LEN) == 0;
     (void)snprintf(out, BETWEEN_TEXT_MAX, "%.*s %.*s to %.*s%s%.*s", DAY_LEN, a,
                    MILLIS_LEN, a + DAY_LEN + 1, same_day ? 0 : DAY_LEN, b,

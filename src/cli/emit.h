@@ -33,7 +33,8 @@ void emit_raw(struct buf *b, const char *key, struct str json);
 /* For people: "2026-03-01 12:00:00", in UTC; "-" for 0. Returns out. */
 #define WHEN_TEXT_MAX 32
 const char *emit_when(char out[WHEN_TEXT_MAX], int64_t at);
-/* "2026-03-01 12:00:00.123 to 12:00:07.456", the second day only when it is another. */
+/* "2026-03-01 12:00:00.123 to 12:00:07.456", the second day only when it is another;
+ * one moment alone when both are the same. */
 #define BETWEEN_TEXT_MAX 64
 const char *emit_between(char out[BETWEEN_TEXT_MAX], int64_t first, int64_t last);
 

@@ -34,6 +34,7 @@ struct rows_print {
     const char **table_heads; /* owned; the texts are the heads' */
     size_t count;
     struct table *table; /* owned, ROWS_TABLE alone */
+    bool is_explain;     /* of EXPLAIN: drawings of many lines, not cells */
     size_t table_bytes;
     uint64_t rows;
 };
@@ -147,7 +148,9 @@ static void take_columns(struct rows_print *p, const struct query_column *column
         memcpy(h->table_head + strlen(h->table_head), h->name, strlen(h->name));
         p->table_heads[i] = h->table_head;
     }
-    if (p->format == ROWS_TABLE && count > 0)
+    p->is_explain = count == 2 && str_eq(columns[0].name, STR("explain_key")) &&
+                    str_eq(columns[1].name, STR("explain_value"));
+    if (p->format == ROWS_TABLE && count > 0 && !p->is_explain)
         p->table = table_new(p->table_heads, count);
     if (p->format == ROWS_JSON)
         buf_add_char(&p->out, '[');
@@ -219,6 +222,15 @@ static void csv_row(struct rows_print *p, const struct str *cells)
     buf_add_text(&p->out, "\r\n");
 }
 
+static void explain_row(struct rows_print *p, const struct str *cells)
+{
+    for (size_t i = 0; i < cells[1].len; i++) {
+        unsigned char c = (unsigned char)cells[1].ptr[i];
+        buf_add_char(&p->out, (c < 0x20 && c != '\n') || c == 0x7f ? '?' : (char)c);
+    }
+    buf_add_char(&p->out, '\n');
+}
+
 static int table_row(struct rows_print *p, const struct str *cells, struct error *err)
 {
     for (size_t i = 0; i < p->count; i++) {
@@ -251,7 +263,9 @@ int rows_print_row(void *rows_print, const struct query_column *columns, size_t 
         return 0;
     switch (p->format) {
     case ROWS_TABLE:
-        if (table_row(p, cells, err) != 0)
+        if (p->is_explain)
+            explain_row(p, cells);
+        else if (table_row(p, cells, err) != 0)
             return -1;
         break;
     case ROWS_CSV:

@@ -30,15 +30,16 @@ struct spool_look spool_look(const char *data_dir, struct str target_schema)
     DIR *folder = path.failed ? NULL : opendir(buf_text(&path));
     if (folder == NULL)
         return out;
-    out.bytes = file_tree_bytes(buf_text(&path));
     size_t length = path.len;
     for (struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
         if (e->d_name[0] == '.')
             continue;
         buf_truncate(&path, length);
         buf_printf(&path, "/%s", e->d_name);
-        if (!path.failed)
-            out.epochs += count_epochs(buf_text(&path));
+        if (path.failed)
+            continue;
+        out.epochs += count_epochs(buf_text(&path));
+        out.bytes += file_tree_bytes(buf_text(&path));
     }
     (void)closedir(folder);
     return out;

@@ -13,7 +13,7 @@
 
 struct spool_look {
     uint64_t epochs; /* captured and not loaded, over all lanes */
-    uint64_t bytes;  /* of everything in the spool, epochs being written included */
+    uint64_t bytes;  /* of the lanes, epochs being written included */
 };
 
 /* A folder that is not there is an empty spool. */
