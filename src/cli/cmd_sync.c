@@ -42,9 +42,13 @@ static int print_report(struct cli *cli, struct state *s, int64_t job, struct er
         return -1;
     CLEANUP(buf_done) struct buf text;
     buf_init(&text, (size_t)256 << 20);
-    for (size_t i = 0; i < job_count; i++)
-        if (jobs[i].id == job)
-            report_print(&text, &jobs[i], rows, count, cli->json);
+    for (size_t i = 0; i < job_count; i++) {
+        if (jobs[i].id != job)
+            continue;
+        if (!cli->json) /* it is told last, on standard error */
+            jobs[i].error = jobs[i].hint = (struct str){ 0 };
+        report_print(&text, &jobs[i], rows, count, cli->json);
+    }
     cli_write(&text);
     return 0;
 }

@@ -497,6 +497,20 @@ static int run_steps(struct job *j, struct error *err)
     return rc;
 }
 
+/* For the job's own log alone: the caller gets the error and tells the person. */
+static void record_failure(struct state_log *log, const struct error *err)
+{
+    const struct log_field fields[] = { F_TEXT("error", err->text),
+                                        F_TEXT("code", error_code_name(err->code)),
+                                        F_TEXT("hint", err->hint) };
+    const struct log_event e = { .at = clock_wall_us(),
+                                 .level = LOG_ERROR,
+                                 .text = "the run failed",
+                                 .fields = fields,
+                                 .field_count = err->hint == NULL ? 2 : 3 };
+    state_log_sink(log, &e);
+}
+
 int job_run(struct state *s, const struct job_request *r, struct cancel *c,
             struct job_result *out, struct error *err)
 {
@@ -520,7 +534,7 @@ int job_run(struct state *s, const struct job_request *r, struct cancel *c,
     int rc = run_steps(&j, err);
     enum job_outcome outcome = judge(&j, rc);
     if (outcome == JOB_FAILED)
-        log_error(LOG_ERROR, "the run failed", err);
+        record_failure(log, err);
     else
         log_event(LOG_INFO, "the run ended",
                   F_TEXT("outcome", job_outcome_name(outcome)));
