@@ -101,6 +101,17 @@ def test_the_name_is_by_default_the_first_database(server, synced):
     synced.run("status", synced.database).expect(exits.OK)
 
 
+def test_the_schema_may_be_called_as_the_file_is(server, make_database, tailrace):
+    """DuckDB calls a database after its file: 'shop.t' could then mean two things."""
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT NOT NULL PRIMARY KEY)", f"INSERT INTO {database}.t VALUES (1)")
+    tailrace.copy = tailrace.folder / "shop.duckdb"
+    for _ in range(2):
+        tailrace.sync(server.url(database), name="shop").expect(exits.OK)
+        tailrace.exact(server, database, name="shop")
+    assert "1" in tailrace.run("sql", "SELECT count(*) FROM shop.shop.t").expect(exits.OK).out
+
+
 def test_run_does_it_again(server, synced):
     server.run(f"INSERT INTO {synced.database}.t VALUES (4,'four',4,NULL)")
     synced.run("run", "Web shop").expect(exits.OK)

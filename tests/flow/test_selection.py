@@ -40,7 +40,7 @@ def test_patterns(server, make_database, tailrace, tables, exclude, want):
 def test_nothing_selected_is_an_error(server, make_database, tailrace):
     database = make_database(server)
     make(server, database)
-    tailrace.sync(server.url(database), "--tables", f"{database}.nothing_*").fails(exits.CONFIG, "nothing_*")
+    tailrace.sync(server.url(database), "--tables", f"{database}.nothing_*").fails(exits.CONFIG, "selected")
 
 
 def test_a_pattern_that_names_nothing_is_said(server, make_database, tailrace):

@@ -51,6 +51,8 @@ class Copy:
                     raise
                 time.sleep(0.1)
         self.c.execute("SET TimeZone='UTC'")
+        # A schema may be called as the file is, and "shop.t" is then ambiguous: name the database too.
+        self.database = self.c.execute("SELECT current_database()").fetchone()[0]
 
     def close(self):
         self.c.close()
@@ -60,6 +62,9 @@ class Copy:
 
     def __exit__(self, *_):
         self.close()
+
+    def name(self, schema, table):
+        return f"{ident(self.database)}.{ident(schema)}.{ident(table)}"
 
     def rows(self, sql, args=()):
         return self.c.execute(sql, args).fetchall()
@@ -77,7 +82,7 @@ class Copy:
         """Canonical rows of [(name, type)]."""
         makers = [canonical(kind) for _, kind in columns]
         select = ", ".join(expression(n, k) for n, k in columns) or "1"
-        cursor = self.c.execute(f"SELECT {select} FROM {ident(schema)}.{ident(table)}")
+        cursor = self.c.execute(f"SELECT {select} FROM {self.name(schema, table)}")
         while rows := cursor.fetchmany(2048):
             for row in rows:
                 yield tuple(None if v is None else make(v) for v, make in zip(row, makers))

@@ -17,7 +17,7 @@ import sys
 if __package__ in (None, ""):
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.duckcopy import Copy, ident  # noqa: E402
+from support.duckcopy import Copy  # noqa: E402
 from support.source import Mark, Source, schema_name  # noqa: E402
 
 STAMP = "TIMESTAMP WITH TIME ZONE"
@@ -153,9 +153,9 @@ class TableCheck:
     def rejected(self):
         if "_sdc_rejected" not in self.copy.tables(self.schema):
             return 0
-        versions = f"(SELECT max(_sdc_sequence) FROM {ident(self.schema)}.{ident(self.target)})"
+        versions = f"(SELECT max(_sdc_sequence) FROM {self.copy.name(self.schema, self.target)})"
         rows = self.copy.rows(
-            f"SELECT count(*) FROM {ident(self.schema)}._sdc_rejected WHERE _sdc_table = ? AND "
+            f"SELECT count(*) FROM {self.copy.name(self.schema, '_sdc_rejected')} WHERE _sdc_table = ? AND "
             f"_sdc_sequence = coalesce({versions}, _sdc_sequence)", [self.label])
         return rows[0][0]
 
@@ -213,7 +213,7 @@ class TableCheck:
             self.add("row is only in the copy", copy=row)
 
     def check_system(self, types, count):
-        name = f"{ident(self.schema)}.{ident(self.target)}"
+        name = self.copy.name(self.schema, self.target)
         checks = [
             ("_sdc_sequence", "count(DISTINCT _sdc_sequence) > 1", "a copy has one sequence number"),
             ("_sdc_sequence", "bool_or(_sdc_sequence IS NULL OR _sdc_sequence <= 0)", "the sequence is a number"),

@@ -196,7 +196,8 @@ def converted_text(cells):
     if isinstance(text, Mark):
         return text
     # Some codes share a character, so a failed way back is a suspicion and no proof.
-    return text if cells[1] == b"1" else Mark(text, "does not convert back", False)
+    # The servers' tables themselves hold U+FFFD for some unassigned codes (0xFF of tis620).
+    return text if cells[1] == b"1" and "\ufffd" not in text else Mark(text, "does not convert back", False)
 
 
 def json_text(cells):
