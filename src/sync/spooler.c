@@ -78,6 +78,7 @@ void spooler_resume(struct stream *st, const struct page_position *progress)
     st->spooled.begun = true;
     st->spooled.resumable = true;
     st->spooled.keyless = st->shape->schema->key_count == 0;
+    st->spooled.shape = st->shape->schema->version;
 }
 
 void spooler_replace(struct stream *st, uint64_t version)
@@ -151,16 +152,25 @@ static int put_progress(struct spooler *sp, struct error *err)
     return 0;
 }
 
-/* Capture the open epoch. Nothing in it means nothing to capture. */
+/* An epoch without rows and actions is not captured (a range ended without a row: that is
+ * told with the stream's next rows). The next epoch gets its number, so what was
+ * announced in this one is not announced in that. */
+static int drop_empty(struct spooler *sp)
+{
+    for (size_t i = 0; i < sp->touched_count; i++)
+        sp->touched[i]->spooled.epoch = 0;
+    epoch_abort(sp->epoch);
+    sp->epoch = NULL;
+    return 0;
+}
+
+/* Capture the open epoch. */
 static int seal(struct spooler *sp, struct error *err)
 {
     if (sp->epoch == NULL)
         return 0;
-    if (epoch_is_empty(sp->epoch)) {
-        epoch_abort(sp->epoch);
-        sp->epoch = NULL;
-        return 0;
-    }
+    if (epoch_is_empty(sp->epoch))
+        return drop_empty(sp);
     if (put_progress(sp, err) != 0)
         return -1;
     uint64_t bytes = epoch_bytes(sp->epoch);
@@ -214,6 +224,8 @@ static int begin_version(struct spooler *sp, const struct delivery *d, struct er
     st->spooled.resumable = d->resumable;
     st->spooled.keyless = d->shape->schema->key_count == 0;
     st->spooled.epoch = 0;
+    st->spooled.shape = d->shape->schema->version;
+    atomic_store(&st->rows_rejected, 0); /* of the version before */
     if (d->sequence > sp->sequence)
         sp->sequence = d->sequence;
     progress_begin(st, schema_hash(d->shape->schema), d->ranges, d->range_count);
@@ -257,9 +269,19 @@ static int add_rejects(struct spooler *sp, int index, const struct delivery *d,
             "Look at the reasons in _sdc_rejected, then raise quarantine_limit "
             "or choose another policy.";
         pthread_mutex_unlock(&st->lock);
+        atomic_store(&st->ended_at, clock_mono_us());
         return end_version(sp, st, err);
     }
     return 0;
+}
+
+/* A promoted column is part of what the next job expects to find when it goes on. */
+static void follow_shape(struct stream *st, const struct table_schema *shape)
+{
+    if (shape->version <= st->spooled.shape)
+        return;
+    st->spooled.shape = shape->version;
+    st->spooled.progress.shape_hash = schema_hash(shape);
 }
 
 static void advance(struct stream *st, const struct block *b)
@@ -295,6 +317,7 @@ static int add_rows(struct spooler *sp, const struct delivery *d, struct error *
     if (atomic_load(&st->failed))
         return 0;
     advance(st, d->block);
+    follow_shape(st, d->shape->schema);
     if (page_position_done(&st->spooled.progress))
         epoch_set_action(sp->epoch, index, ACTION_JOIN);
     return 0;

@@ -72,6 +72,7 @@ struct stream {
         bool begun;     /* BEGIN is in an epoch, so ABANDON has something to drop */
         bool resumable; /* read by pages: progress is worth keeping */
         bool keyless;
+        uint32_t shape; /* version of the newest shape with rows */
         uint64_t epoch; /* the epoch in which `index` holds */
         int index;
         struct page_position progress; /* ranges and their keys owned */
