@@ -72,8 +72,12 @@ static int load_segments(struct epoch_load *l, size_t stream, enum segment_kind 
 static int load_one_stream(struct epoch_load *l, size_t stream, struct error *err)
 {
     const struct manifest_stream *st = &l->m->streams[stream];
-    if ((st->actions & ACTION_ABANDON) != 0 && l->s->ops->abandon(l->s, st, err) != 0)
-        return -1;
+    /* Its rows go with it, and its beginning where that is in this epoch too; what was
+     * rejected tells why. */
+    if ((st->actions & ACTION_ABANDON) != 0)
+        return l->s->ops->abandon(l->s, st, err) != 0
+                   ? -1
+                   : load_segments(l, stream, SEGMENT_REJECTS, err);
     if (load_shapes(l, stream, err) != 0 ||
         load_segments(l, stream, SEGMENT_ROWS, err) != 0 ||
         load_segments(l, stream, SEGMENT_REJECTS, err) != 0)

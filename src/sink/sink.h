@@ -8,7 +8,8 @@
  * Loading one epoch, by sink_load_epoch():
  *
  *   marks ─ at or below the mark? ─▶ already loaded, nothing changes (invariant 7)
- *     └─▶ begin ─▶ per stream: ABANDON, BEGIN ─▶ shape ─▶ load segments ─▶ reject ─▶ JOIN
+ *     └─▶ begin ─▶ per stream: ABANDON ─▶ reject, or BEGIN ─▶ shape ─▶ load segments ─▶
+ *           reject ─▶ JOIN
  *           ─▶ mark and stream rows ─▶ commit
  *   one stream fails ─▶ rollback, outcome names it ─▶ the caller loads again without it
  *

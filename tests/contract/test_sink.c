@@ -182,6 +182,49 @@ static void an_abandoned_copy_leaves_nothing(void **state)
                    "live|1|NULL");
 }
 
+/* A table that changes while it is read is begun anew: what the same epoch still holds of
+ * the version before is left out, and so is a version that both began and ended in it. */
+static void an_abandoned_version_takes_its_rows_along(void **state)
+{
+    struct fixture *f = *state;
+    struct test_stream begin = {
+        "t", 1, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 2
+    };
+    struct test_stream restart[] = {
+        { "t", 1, ACTION_ABANDON, .shape = &two, .rows = rows_a, .row_count = 2 },
+        { "t", 2, ACTION_BEGIN | ACTION_ABANDON, .shape = &two, .rows = rows_a,
+          .row_count = 2, .rejects = 1 },
+        { "t", 3, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 1 },
+        { "u", 1, BEGIN_JOIN, .shape = &two, .rows = rows_a, .row_count = 2 },
+    };
+    struct test_stream given_up = {
+        "v",           1, ACTION_BEGIN | ACTION_ABANDON, .shape = &two, .rows = rows_a,
+        .row_count = 2
+    };
+    fixture_write_epoch(f, 1, &begin, 1);
+    fixture_write_epoch(f, 2, restart, 4);
+    fixture_write_epoch(f, 3, &given_up, 1);
+    (void)fixture_load(f, 1);
+    struct load_outcome out = fixture_load(f, 2);
+    assert_int_equal(out.streams[0].applied, 0);
+    assert_int_equal(out.streams[1].applied, 0);
+    assert_int_equal(out.streams[1].rejected, 1);
+    assert_int_equal(out.streams[2].applied, 1);
+    fixture_expect(f,
+                   "SELECT state, copy_version FROM _tailrace.stream WHERE "
+                   "source_table = 't'",
+                   "copying|3");
+    (void)fixture_load(f, 3);
+    fixture_expect(f,
+                   "SELECT state, copy_version FROM _tailrace.stream WHERE "
+                   "source_table = 'v'",
+                   "none|NULL");
+    fixture_expect(f,
+                   "SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM "
+                   "duckdb_tables() WHERE schema_name = 'shop_copy'",
+                   "_sdc_rejected _tailrace_copy_3_t u");
+}
+
 static void reset_forgets_the_copy_and_keeps_the_table(void **state)
 {
     struct fixture *f = *state;
@@ -559,6 +602,7 @@ int main(void)
         TEST(a_promoted_boolean_widens_the_table),
         TEST(a_second_version_replaces_the_first_whole),
         TEST(an_abandoned_copy_leaves_nothing),
+        TEST(an_abandoned_version_takes_its_rows_along),
         TEST(reset_forgets_the_copy_and_keeps_the_table),
         TEST(a_failing_stream_is_named_and_can_be_left_out),
         TEST(somebody_elses_table_is_not_replaced),
