@@ -143,14 +143,24 @@ def test_killed_at_random_moments(server, make_database, tailrace, fill):
     tailrace.exact(server, database)
 
 
-def test_a_lost_data_directory_goes_on_under_the_same_name(server, make_database, tailrace, fill):
+@pytest.mark.parametrize("whole", [True, False], ids=["after-a-whole-copy", "in-a-copy"])
+def test_a_lost_data_directory_goes_on_under_the_same_name(server, make_database, tailrace, proxy_of, fill, whole):
     """The destination's marks know which table a stream has: state that is gone must not make a second one."""
     database = make_database(server)
-    fill(server, database, "t", 1000)
-    tailrace.sync(server.url(database)).expect(exits.OK)
+    fill(server, database, "t", ROWS)
+    proxy = proxy_of(server)
+    url = server.url(database, port=proxy.port)
+    if not whole:
+        proxy.throttle(1500000)
+    p = tailrace.start(*tailrace.sync_args(url, *SMALL))
+    if not whole:
+        wait_until(lambda: proxy.stats()["bytes"]["down"] > 2000000)
+        p.send_signal(signal.SIGTERM)
+    tailrace.finish(p).expect(exits.OK if whole else exits.STOPPED)
+    proxy.clear()
     server.run(f"UPDATE {database}.t SET n = -1")
     tailrace.data = tailrace.folder / "another"
-    tailrace.sync(server.url(database)).expect(exits.OK)
+    tailrace.sync(url).expect(exits.OK)
     tailrace.exact(server, database)
     with tailrace.opened() as copy:
         assert [t for t in copy.tables("x") if not t.startswith("_sdc_")] == ["t"]
