@@ -47,6 +47,8 @@ def test_again_gives_the_same(server, make_database, tailrace):
 
 
 def test_a_text_of_64_mib(server, make_database, tailrace):
+    if server.profile != "friendly":
+        pytest.skip("the server's own max_allowed_packet is too small to make such a text")
     database = make_database(server)
     server.run(f"CREATE TABLE {database}.big (id INT NOT NULL PRIMARY KEY, t LONGTEXT)",
                f"INSERT INTO {database}.big VALUES (1, 'small'), (2, REPEAT('ab', 16777216)), (3, 'after')",
