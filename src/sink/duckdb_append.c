@@ -163,6 +163,7 @@ static int match_column(void *ctx, const struct str *cells, size_t count,
         if (!str_ieq(cells[0], shape->columns[i].avro_name))
             continue;
         p->from[names->at] = (int)i;
+        p->columns[names->at].borrows = true;
         if (shape->columns[i].type == TYPE_DECIMAL)
             p->columns[names->at].value_scale = shape->columns[i].scale;
     }
@@ -271,6 +272,8 @@ static int load_block(struct row_loader *l, struct str rows, uint64_t row_count,
     }
     if (in.pos != in.end)
         return error_set(err, ERR_PROTOCOL, "a block has bytes behind its last row");
+    if (appender_flush_chunk(&l->out, err) != 0) /* texts are borrowed from the block */
+        return -1;
     if (cancel_requested(l->s->cancel) == CANCEL_HARD)
         return cancel_check(l->s->cancel, err);
     return 0;

@@ -273,6 +273,26 @@ static const char *store_null(const struct duckdb_api *api, struct cell_column *
     return NULL;
 }
 
+/* What the library would do, without its copy and without checking UTF-8 again: duckdb.h,
+ * duckdb_string_t; short ones are padded with zeros. */
+static void store_borrowed(struct cell_column *c, idx_t row, struct str s)
+{
+    duckdb_string_t t = { 0 };
+    t.value.inlined.length = (uint32_t)s.len;
+    if (s.len <= sizeof(t.value.inlined.inlined)) {
+        if (s.len > 0)
+            memcpy(t.value.inlined.inlined, s.ptr, s.len);
+    } else {
+        union {
+            const char *borrowed;
+            char *pointer;
+        } text = { .borrowed = s.ptr }; /* DuckDB only reads it */
+        memcpy(t.value.pointer.prefix, s.ptr, sizeof(t.value.pointer.prefix));
+        t.value.pointer.ptr = text.pointer;
+    }
+    ((duckdb_string_t *)c->data)[row] = t;
+}
+
 static const char *store_bytes(const struct duckdb_api *api, struct cell_column *c,
                                idx_t row, const struct value *v)
 {
@@ -284,8 +304,11 @@ static const char *store_bytes(const struct duckdb_api *api, struct cell_column 
         return store_vector(api, c, row, s);
     if (c->type != (v->kind == VALUE_BYTES ? DUCKDB_TYPE_BLOB : DUCKDB_TYPE_VARCHAR))
         return wrong_kind;
-    api->vector_assign_string_element_len(c->vector, row, s.ptr == NULL ? "" : s.ptr,
-                                          s.len);
+    if (c->borrows)
+        store_borrowed(c, row, s);
+    else
+        api->vector_assign_string_element_len(c->vector, row, s.ptr == NULL ? "" : s.ptr,
+                                              s.len);
     return NULL;
 }
 

@@ -156,6 +156,7 @@ struct cell_column {
     uint8_t scale, width; /* DECIMAL of the table */
     uint16_t value_scale; /* scale of the cells: a decimal's, else 0 */
     uint32_t array_size;  /* FLOAT[n] */
+    bool borrows;         /* long texts stay where they are until the chunk is appended */
     duckdb_vector vector;
     void *data;
     uint64_t *validity;
