@@ -121,8 +121,10 @@ static int print_one(struct buf *out, const struct shapes *s, int64_t version,
             add_pretty(out, s->list[i].schema_json);
             return 0;
         }
-    return error_set(err, ERR_CONFIG, "there is no shape %lld; the newest is %u",
-                     (long long)version, s->list[s->count - 1].version);
+    (void)error_set(err, ERR_CONFIG, "there is no shape %lld; the newest is %u",
+                    (long long)version, s->list[s->count - 1].version);
+    err->hint = "Without --shape all are shown.";
+    return -1;
 }
 
 static int print_schema(struct cli *cli, struct state *s, struct buf *out,

@@ -67,8 +67,11 @@ static int destination_text(struct cli *cli, struct str *out, struct error *err)
     struct integration i = { 0 };
     struct str name = option_text(cli->values, "name");
     *out = option_text(cli->values, "destination");
-    if (out->len > 0 && name.len > 0)
-        return error_set(err, ERR_CONFIG, "--name and --destination exclude each other");
+    if (out->len > 0 && name.len > 0) {
+        (void)error_set(err, ERR_CONFIG, "--name and --destination exclude each other");
+        err->hint = "Give one of them.";
+        return -1;
+    }
     if (out->len > 0)
         return 0;
     struct state *s = cli_state(cli, err);

@@ -35,6 +35,7 @@ static bool is_there(const char *folder, const char *relative, char out[PATH_MAX
 static bool find_duckdb(char out[PATH_MAX])
 {
     char folder[PATH_MAX];
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no threads here */
     const char *asked = getenv("TAILRACE_LIBDUCKDB");
     if (asked != NULL && asked[0] != '\0') {
         (void)snprintf(out, PATH_MAX, "%s", asked);

@@ -1,6 +1,7 @@
 /* Help for people on a terminal; see cli.h. */
 #include "cli/help_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE_COLUMNS 80
@@ -47,6 +48,7 @@ const struct help_fact help_environment[] = {
       "where; without it in ~/.local/state/tailrace." },
     { "XDG_RUNTIME_DIR", "Where the process that owns a DuckDB file listens, beside "
                          "/tmp/tailrace-UID." },
+    { "NO_COLOR", "When it is not empty, help has no bold headings." },
     { "TAILRACE_LIBDUCKDB",
       "Path of libduckdb.so; without it the library beside the program, "
       "then the system's." },
@@ -228,8 +230,11 @@ static void help_program(struct buf *out, bool colour)
 
 void cli_help(struct buf *out, const struct command *c, bool colour)
 {
+    /* https://no-color.org. NOLINTNEXTLINE(concurrency-mt-unsafe): no threads here */
+    const char *no_colour = getenv("NO_COLOR");
+    bool bold = colour && (no_colour == NULL || no_colour[0] == '\0');
     if (c == NULL)
-        help_program(out, colour);
+        help_program(out, bold);
     else
-        help_command(out, c, colour);
+        help_command(out, c, bold);
 }

@@ -15,7 +15,8 @@ static uint64_t count_epochs(const char *lane)
     DIR *folder = opendir(lane);
     if (folder == NULL)
         return 0;
-    for (struct dirent *e = readdir(folder); e != NULL; e = readdir(folder))
+    const struct dirent *e;
+    while ((e = readdir(folder)) != NULL) /* NOLINT(concurrency-mt-unsafe): own dir */
         count += str_ends(str_of(e->d_name), STR(".epoch")) ? 1 : 0;
     (void)closedir(folder);
     return count;
@@ -31,7 +32,8 @@ struct spool_look spool_look(const char *data_dir, struct str target_schema)
     if (folder == NULL)
         return out;
     size_t length = path.len;
-    for (struct dirent *e = readdir(folder); e != NULL; e = readdir(folder)) {
+    const struct dirent *e;
+    while ((e = readdir(folder)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own dir */
         if (e->d_name[0] == '.')
             continue;
         buf_truncate(&path, length);

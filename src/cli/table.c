@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct table {
 struct table *table_new(const char *const *heads, size_t columns)
 {
     struct table *t = xcalloc(1, sizeof *t);
+    assert(columns > 0);
     t->arena = arena_new((size_t)1 << 30);
     t->heads = heads;
     t->columns = columns;
@@ -49,6 +51,7 @@ void table_printf(struct table *t, const char *fmt, ...)
     char text[512];
     va_list args;
     va_start(args, fmt);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line above sets it */
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     table_add(t, str_of(text));
@@ -94,6 +97,7 @@ void table_print(const struct table *t, struct buf *out)
     size_t *widths = xcalloc(t->columns, sizeof *widths);
     for (size_t c = 0; c < t->columns; c++)
         widths[c] = width_of(head_of(t, c));
+    assert(t->columns > 0);
     for (size_t i = 0; i < t->count; i++) {
         size_t w = width_of(t->cells[i]);
         if (w > widths[i % t->columns])
