@@ -179,20 +179,40 @@ unsigned str_utf8_next(struct str s, uint32_t *cp)
     return n;
 }
 
+/* Eight ASCII bytes at a time: most text is that. Where the first other one is near. */
+static size_t skip_ascii(struct str s, size_t i)
+{
+    while (s.len - i >= 8) {
+        uint64_t word;
+        memcpy(&word, s.ptr + i, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+        i += 8;
+    }
+    while (i < s.len && (s.ptr[i] & 0x80) == 0)
+        i++;
+    return i;
+}
+
 bool str_is_utf8(struct str s)
 {
+    const unsigned char *b = (const unsigned char *)s.ptr;
     size_t i = 0;
     while (i < s.len) {
-        /* Eight ASCII bytes at a time: most text is that. */
-        while (s.len - i >= 8) {
-            uint64_t word;
-            memcpy(&word, s.ptr + i, sizeof(word));
-            if ((word & UINT64_C(0x8080808080808080)) != 0)
-                break;
-            i += 8;
+        if (b[i] < 0x80) {
+            i = skip_ascii(s, i);
+            continue;
         }
-        if (i == s.len)
-            break;
+        /* the common lengths, without what makes their ends special */
+        if (b[i] >= 0xC2 && b[i] <= 0xDF && s.len - i >= 2 && is_tail(b[i + 1])) {
+            i += 2;
+            continue;
+        }
+        if (b[i] > 0xE0 && b[i] < 0xED && s.len - i >= 3 && is_tail(b[i + 1]) &&
+            is_tail(b[i + 2])) {
+            i += 3;
+            continue;
+        }
         unsigned n = str_utf8_next((struct str){ s.ptr + i, s.len - i }, NULL);
         if (n == 0)
             return false;

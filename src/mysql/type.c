@@ -495,6 +495,20 @@ int type_decode_row(struct type_plan *p, const struct packet *row, struct value 
 
 /* ------------------------------------------------------------------ keys */
 
+/* Once a row, so not by printf. */
+static void add_number(struct buf *out, bool negative, uint64_t n)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    if (negative)
+        digits[--at] = '-';
+    buf_add(out, digits + at, sizeof(digits) - at);
+}
+
 void type_key_part(const struct type_plan *p, unsigned column, struct buf *out)
 {
     const struct value *v = &p->last[column];
@@ -502,10 +516,11 @@ void type_key_part(const struct type_plan *p, unsigned column, struct buf *out)
     unsigned fraction = 6;
     switch ((enum value_kind)v->kind) {
     case VALUE_INT:
-        buf_printf(out, "%lld", (long long)v->as.i);
+        add_number(out, v->as.i < 0,
+                   v->as.i < 0 ? 0 - (uint64_t)v->as.i : (uint64_t)v->as.i);
         return;
     case VALUE_UINT:
-        buf_printf(out, "%llu", (unsigned long long)v->as.u);
+        add_number(out, false, v->as.u);
         return;
     case VALUE_FLOAT: /* the double that the server compares with */
         buf_printf(out, "%.17e", (double)v->as.f);

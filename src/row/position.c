@@ -160,14 +160,28 @@ int page_position_parse(struct arena *a, struct str text, struct page_position *
     return 0;
 }
 
+size_t key_tuple_begin(struct buf *tuple)
+{
+    static const char room[4];
+    buf_add(tuple, room, sizeof(room));
+    return tuple->len;
+}
+
+void key_tuple_end(struct buf *tuple, size_t part)
+{
+    if (tuple->failed)
+        return;
+    size_t size = tuple->len - part;
+    for (unsigned i = 0; i < 4; i++)
+        tuple->data[part - 4 + i] = (char)(unsigned char)(size >> (8 * i));
+}
+
 void key_tuple_add(struct buf *tuple, struct str part)
 {
-    unsigned char size[4];
-    for (unsigned i = 0; i < 4; i++)
-        size[i] = (unsigned char)(part.len >> (8 * i));
-    buf_add(tuple, size, sizeof(size));
+    size_t at = key_tuple_begin(tuple);
     if (part.len > 0)
         buf_add(tuple, part.ptr, part.len);
+    key_tuple_end(tuple, at);
 }
 
 bool key_tuple_next(struct str *tuple, struct str *part)

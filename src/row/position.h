@@ -45,6 +45,11 @@ int page_position_parse(struct arena *a, struct str text, struct page_position *
 struct buf;
 void key_tuple_add(struct buf *tuple, struct str part);
 
+/* The same for a part that is written straight into the buffer between the two: begin
+ * says where it starts, which end takes. */
+size_t key_tuple_begin(struct buf *tuple);
+void key_tuple_end(struct buf *tuple, size_t part);
+
 /* Take the next part off *tuple; false at the end or when it is damaged. */
 bool key_tuple_next(struct str *tuple, struct str *part);
 

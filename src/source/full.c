@@ -289,14 +289,11 @@ static void keep_only_key(struct full_reader *r)
 
 static void append_key(const struct full_reader *r, struct buf *tuple)
 {
-    struct buf part;
-    buf_init(&part, FULL_SQL_BYTES);
     for (unsigned k = 0; k < r->t->shape->key_count; k++) {
-        buf_clear(&part);
-        type_key_part(r->plan, k, &part);
-        key_tuple_add(tuple, buf_str(&part));
+        size_t part = key_tuple_begin(tuple);
+        type_key_part(r->plan, k, tuple);
+        key_tuple_end(tuple, part);
     }
-    buf_done(&part);
 }
 
 static enum full_next take_row(struct full_reader *r, const struct packet *row,
