@@ -11,8 +11,7 @@
 #define MANIFEST_ARENA_LIMIT ((size_t)512 << 20)
 #define LOAD_TRIES_MAX 8u
 
-/* The stream of the job that this entry is about, when it is of the version now being
- * made. */
+/* The stream of the job that this entry is about. */
 static struct stream *stream_of(struct loader *l, const struct manifest_stream *ms)
 {
     for (size_t i = 0; i < l->stream_count; i++)
@@ -20,6 +19,13 @@ static struct stream *stream_of(struct loader *l, const struct manifest_stream *
             str_eq(l->streams[i].database, ms->database))
             return &l->streams[i];
     return NULL;
+}
+
+/* Whether the entry is of the version now being made, not of one that a restart left
+ * behind. Called with stream.lock held. */
+static bool is_current_locked(const struct stream *st, const struct manifest_stream *ms)
+{
+    return st->version == ms->version;
 }
 
 static void mark_failed(struct loader *l, const struct manifest_stream *ms,
@@ -30,26 +36,44 @@ static void mark_failed(struct loader *l, const struct manifest_stream *ms,
     if (st == NULL)
         return;
     pthread_mutex_lock(&st->lock);
-    st->phase = PHASE_FAILED;
-    st->why = *why;
+    if (is_current_locked(st, ms)) {
+        if (st->phase != PHASE_FAILED)
+            st->why = *why;
+        st->phase = PHASE_FAILED;
+        atomic_store(&st->failed, true);
+        atomic_store(&st->ended_at, clock_mono_us());
+    }
     pthread_mutex_unlock(&st->lock);
-    atomic_store(&st->failed, true);
-    atomic_store(&st->ended_at, clock_mono_us());
+}
+
+/* What one stream has of an epoch. An epoch that was loaded by a try of ours whose answer
+ * was lost is not counted again by the destination: its manifest says what it had. */
+static void count_stream(struct loader *l, const struct manifest_stream *ms,
+                         const struct load_stream *had, bool already_loaded)
+{
+    uint64_t applied = had->applied;
+    if (already_loaded && (ms->actions & ACTION_ABANDON) == 0)
+        applied = ms->counts.encoded;
+    atomic_fetch_add(&l->rows_loaded, applied);
+    struct stream *st = stream_of(l, ms);
+    if (st == NULL)
+        return;
+    pthread_mutex_lock(&st->lock);
+    if (is_current_locked(st, ms)) {
+        atomic_fetch_add(&st->rows_applied, applied);
+        atomic_fetch_add(&st->rows_superseded, had->superseded);
+        if ((ms->actions & ACTION_JOIN) != 0)
+            atomic_store(&st->joined, true);
+    }
+    pthread_mutex_unlock(&st->lock);
 }
 
 static void count_loaded(struct loader *l, const struct manifest *m,
                          const struct load_outcome *o, const bool *excluded)
 {
-    for (size_t i = 0; i < m->stream_count && i < o->stream_count; i++) {
-        atomic_fetch_add(&l->rows_loaded, o->streams[i].applied);
-        struct stream *st = stream_of(l, &m->streams[i]);
-        if (st == NULL || excluded[i])
-            continue;
-        atomic_fetch_add(&st->rows_applied, o->streams[i].applied);
-        atomic_fetch_add(&st->rows_superseded, o->streams[i].superseded);
-        if ((m->streams[i].actions & ACTION_JOIN) != 0)
-            atomic_store(&st->joined, true);
-    }
+    for (size_t i = 0; i < m->stream_count && i < o->stream_count; i++)
+        if (!excluded[i])
+            count_stream(l, &m->streams[i], &o->streams[i], o->already_loaded);
     atomic_fetch_add(&l->epochs_loaded, 1);
 }
 
@@ -91,7 +115,7 @@ static int load_one(struct loader *l, const char *dir, struct error *err)
             cancel_requested(l->cancel) == CANCEL_HARD)
             return -1;
         log_error(LOG_WARN, "loading failed, trying again", err);
-        (void)clock_wait_us(NULL, backoff_next_us(&pause));
+        (void)clock_wait_us(l->cancel, backoff_next_us(&pause));
     }
 }
 

@@ -61,6 +61,17 @@ static bool take_range(struct table_reader *r, struct stream *st)
 
 enum work { WORK_NONE, WORK_RANGE, WORK_START };
 
+/* The next stream that nobody has started. Called with pool.lock held. */
+static struct stream *next_stream(struct reader_pool *p)
+{
+    while (p->next_stream < p->stream_count) {
+        struct stream *st = &p->streams[p->next_stream++];
+        if (!atomic_load(&st->failed)) /* orphans are born so */
+            return st;
+    }
+    return NULL;
+}
+
 /* A range of a stream under way, else the next stream, else wait while others may still
  * make ranges. */
 static enum work take_work(struct table_reader *r)
@@ -73,8 +84,8 @@ static enum work take_work(struct table_reader *r)
             if (atomic_load(&p->streams[i].ended_at) == 0 &&
                 take_range(r, &p->streams[i]))
                 work = WORK_RANGE;
-        if (work == WORK_NONE && p->next_stream < p->stream_count) {
-            struct stream *st = &p->streams[p->next_stream++];
+        struct stream *st = work == WORK_NONE ? next_stream(p) : NULL;
+        if (st != NULL) {
             atomic_store(&st->started_at, clock_mono_us());
             r->task = (struct task){ .stream = st };
             work = WORK_START;
@@ -112,18 +123,23 @@ static void open_delivery(struct table_reader *r)
     r->open->block->range = (uint32_t)t->range;
 }
 
-static void count_block(struct stream *st, const struct block *b)
+/* Rows of a generation that is gone are not counted: they will not be loaded. */
+static void count_block(const struct task *t, const struct block *b)
 {
-    atomic_fetch_add(&st->rows_read, b->source_rows);
-    atomic_fetch_add(&st->bytes_read, b->source_bytes);
-    if (b->null_by_policy != NULL)
-        for (unsigned i = 0; i < b->column_count; i++)
-            atomic_fetch_add(&st->nulls_by_policy, b->null_by_policy[i]);
+    struct stream *st = t->stream;
     int_fast64_t none = 0;
-    if (b->read_at != 0) {
-        (void)atomic_compare_exchange_strong(&st->first_read_at, &none, b->read_at);
-        atomic_store(&st->last_read_at, b->read_at);
+    pthread_mutex_lock(&st->lock);
+    if (atomic_load(&st->generation) == t->generation) {
+        atomic_fetch_add(&st->rows_read, b->source_rows);
+        atomic_fetch_add(&st->bytes_read, b->source_bytes);
+        for (unsigned i = 0; b->null_by_policy != NULL && i < b->column_count; i++)
+            atomic_fetch_add(&st->nulls_by_policy, b->null_by_policy[i]);
+        if (b->read_at != 0) {
+            (void)atomic_compare_exchange_strong(&st->first_read_at, &none, b->read_at);
+            atomic_store(&st->last_read_at, b->read_at);
+        }
     }
+    pthread_mutex_unlock(&st->lock);
 }
 
 /* Push what is open; the range's own resume point moves with it. */
@@ -135,7 +151,7 @@ static int flush(struct table_reader *r, bool range_done, struct error *err)
     buf_add_str(&b->after, buf_str(&r->after));
     if (buf_check(&b->after, "a key", err) != 0)
         return -1;
-    count_block(r->task.stream, b);
+    count_block(&r->task, b);
     struct delivery *d = r->open;
     r->open = NULL;
     return reader_push(r->pool, d, err);
@@ -154,7 +170,10 @@ static int promote(struct table_reader *r, unsigned column, struct error *err)
     pthread_mutex_lock(&st->lock);
     struct stream_shape_plan *newest = st->shape;
     int rc = 0;
-    if (newest->schema->columns[column].type == TYPE_BOOL) {
+    if (atomic_load(&st->generation) != r->task.generation)
+        /* the newest shape is of another reading of the table: not ours to change */
+        rc = error_set(err, ERR_CANCELLED, "the copy has started again");
+    else if (newest->schema->columns[column].type == TYPE_BOOL) {
         struct str name = newest->schema->columns[column].name;
         rc = state_promotion_save(r->pool->plan->state, r->pool->plan->integration,
                                   st->database, st->table, name, err);
@@ -357,6 +376,23 @@ static void run_range(struct table_reader *r)
     log_scope_end();
 }
 
+/* Begin a stream, or go on with the copy of an earlier run: the spool thread knows its
+ * ranges. */
+static int start(struct table_reader *r, struct stream *st, struct error *err)
+{
+    if (st->resumed) {
+        reader_go_on(r->pool, st);
+        return 0;
+    }
+    int rc = reader_start_stream(r, st, err);
+    if (rc != 0 && err->code == ERR_NETWORK) {
+        reader_disconnect(r);
+        *err = (struct error){ 0 };
+        rc = reader_start_stream(r, st, err);
+    }
+    return rc;
+}
+
 static void run_start(struct table_reader *r)
 {
     struct error err = { 0 };
@@ -365,12 +401,7 @@ static void run_start(struct table_reader *r)
     pthread_mutex_lock(&st->lock);
     st->phase = PHASE_STARTING;
     pthread_mutex_unlock(&st->lock);
-    int rc = reader_start_stream(r, st, &err);
-    if (rc != 0 && err.code == ERR_NETWORK) {
-        reader_disconnect(r);
-        err = (struct error){ 0 };
-        rc = reader_start_stream(r, st, &err);
-    }
+    int rc = start(r, st, &err);
     if (rc != 0 && err.code != ERR_CANCELLED)
         reader_fail_stream(r->pool, st, &err);
     if (rc != 0)

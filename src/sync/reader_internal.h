@@ -44,8 +44,12 @@ void reader_disconnect(struct table_reader *r);
 /* Find the ranges and tell everybody: DELIVERY_START comes before any row. */
 int reader_start_stream(struct table_reader *r, struct stream *st, struct error *err);
 
+/* The ranges of a stream are there for everybody. */
+void reader_go_on(struct reader_pool *p, struct stream *st);
+
 /* The table changed, or its one view broke: copy it again from the start, when it may.
- * err holds the cause. */
+ * err holds the cause. -1 with the stream still in its generation when it may not; what
+ * fails once the next generation has begun ends in the stream here. */
 int reader_restart(struct table_reader *r, struct error *err);
 
 void reader_fail_stream(struct reader_pool *p, struct stream *st,

@@ -59,6 +59,15 @@ void reader_fail_stream(struct reader_pool *p, struct stream *st, const struct e
     wake_others(p);
 }
 
+static void forget_counts_locked(struct stream *st)
+{
+    atomic_store(&st->rows_read, 0);
+    atomic_store(&st->nulls_by_policy, 0);
+    atomic_store(&st->bytes_read, 0);
+    atomic_store(&st->first_read_at, 0);
+    atomic_store(&st->last_read_at, 0);
+}
+
 /* Count a restart and move to the next generation. False when there were too many. */
 static bool begin_restart(struct stream *st, unsigned generation)
 {
@@ -70,19 +79,11 @@ static bool begin_restart(struct stream *st, unsigned generation)
         atomic_fetch_add(&st->generation, 1);
         st->phase = PHASE_STARTING;
         st->next_range = st->range_count = st->ranges_open = 0;
+        forget_counts_locked(st);
         mine = true;
     }
     pthread_mutex_unlock(&st->lock);
     return mine;
-}
-
-static void forget_counts(struct stream *st)
-{
-    atomic_store(&st->rows_read, 0);
-    atomic_store(&st->nulls_by_policy, 0);
-    atomic_store(&st->bytes_read, 0);
-    atomic_store(&st->first_read_at, 0);
-    atomic_store(&st->last_read_at, 0);
 }
 
 /* --- finding ranges -------------------------------------------------------------------
@@ -142,6 +143,8 @@ static int rediscover(struct table_reader *r, struct stream *st, struct error *e
         st->found = copy;
         st->method = full_method_of(copy, r->pool->options->one_view, &(struct str){ 0 });
         st->version++;
+        atomic_store(&st->rows_applied, 0); /* the loader counts this version alone */
+        atomic_store(&st->rows_superseded, 0);
         rc = state_version_set(r->pool->plan->state, r->pool->plan->integration,
                                st->database, st->table, st->version, err);
     }
@@ -200,11 +203,19 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
         return -1;
     pthread_mutex_lock(&st->lock);
     st->range_count = count;
+    pthread_mutex_unlock(&st->lock);
+    reader_go_on(p, st);
+    return 0;
+}
+
+void reader_go_on(struct reader_pool *p, struct stream *st)
+{
+    pthread_mutex_lock(&st->lock);
     st->next_range = 0;
-    st->phase = PHASE_READING;
+    if (st->phase != PHASE_FAILED) /* the loader may have given it up meanwhile */
+        st->phase = PHASE_READING;
     pthread_mutex_unlock(&st->lock);
     wake_others(p);
-    return 0;
 }
 
 bool reader_is_current(const struct table_reader *r)
@@ -214,7 +225,20 @@ bool reader_is_current(const struct table_reader *r)
            atomic_load(&st->generation) == r->task.generation;
 }
 
-/* The table changed, or its one view broke: copy it again from the start, when it may. */
+/* Look at the table again and begin, in spite of connections that are lost on the way. */
+static int begin_anew(struct table_reader *r, struct stream *st, struct error *err)
+{
+    for (unsigned tries = 1;; tries++) {
+        *err = (struct error){ 0 };
+        if (reader_connect(r, err) == 0 && rediscover(r, st, err) == 0 &&
+            reader_start_stream(r, st, err) == 0)
+            return 0;
+        if (err->code != ERR_NETWORK || tries == RESTARTS_MAX)
+            return -1;
+        reader_disconnect(r);
+    }
+}
+
 int reader_restart(struct table_reader *r, struct error *err)
 {
     struct reader_pool *p = r->pool;
@@ -222,10 +246,13 @@ int reader_restart(struct table_reader *r, struct error *err)
     if (!begin_restart(st, r->task.generation))
         return reader_is_current(r) ? -1 : 0;
     log_error(LOG_INFO, "copy starts again", err);
-    forget_counts(st);
     struct delivery *d = delivery_new(DELIVERY_RESTART, st, atomic_load(&st->generation));
-    if (reader_push(p, d, err) != 0 || reader_connect(r, err) != 0 ||
-        rediscover(r, st, err) != 0)
+    if (reader_push(p, d, err) != 0)
         return -1;
-    return reader_start_stream(r, st, err);
+    if (begin_anew(r, st, err) == 0)
+        return 0;
+    /* the caller's task is of the generation before, so the failure is told here */
+    if (err->code != ERR_CANCELLED)
+        reader_fail_stream(p, st, err);
+    return -1;
 }
