@@ -51,7 +51,7 @@ static int settings_read(struct settings *out, const char *path,
                          const struct str *options, size_t count, struct error *err)
 {
     (void)snprintf(out->memory_limit, sizeof(out->memory_limit), "1GiB");
-    (void)snprintf(out->threads, sizeof(out->threads), "2");
+    (void)snprintf(out->threads, sizeof(out->threads), "1");
     (void)snprintf(out->temp_directory, sizeof(out->temp_directory), "%s.tmp", path);
     for (size_t i = 0; i < count; i++)
         if (settings_set(out, options[i], err) != 0)

@@ -5,7 +5,8 @@
  *
  * Options of the URL (duckdb:FILE?key=value):
  *   memory_limit    what DuckDB may use, "1GiB" by default; it spills past it
- *   threads         2 by default
+ *   threads         1 by default: of two, the loading one turns in a loop of DuckDB's
+ *                   while the other works (docs/benchmarks.md); more serve large queries
  *   temp_directory  where it spills, FILE.tmp by default
  *
  * After ERR_IO, ERR_LIMIT or ERR_TARGET from loading the owner closes the sink and opens
