@@ -41,7 +41,7 @@ enum system_column contract_system_find(struct str name)
 
 void contract_copy_name(struct buf *out, struct str target, uint64_t version)
 {
-    buf_printf(out, "_tailrace_copy_%llu_", (unsigned long long)version);
+    buf_printf(out, CONTRACT_COPY_PREFIX "%llu_", (unsigned long long)version);
     buf_add_str(out, target);
 }
 

@@ -35,6 +35,9 @@ const char *contract_system_type(enum system_column c, enum sql_family family);
 /* The system column of this name (ASCII case folded), or SYSTEM_COLUMN_COUNT. */
 enum system_column contract_system_find(struct str name);
 
+/* Unfinished copies are tables whose names begin so. */
+#define CONTRACT_COPY_PREFIX "_tailrace_copy_"
+
 /* Where rejected rows of a destination schema go. */
 #define CONTRACT_REJECTED_TABLE "_sdc_rejected"
 

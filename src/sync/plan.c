@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "sink/contract.h"
 #include "sync/spooler.h"
 
 #include <stdlib.h>
@@ -229,55 +230,6 @@ static struct str folded(struct arena *a, struct str name)
     return (struct str){ copy, name.len };
 }
 
-/* A table's own name, or database__table where the option says so or two of the selected
- * tables share the name; then the first free of _2, _3, ... Once given it stays. */
-static int give_target(const struct plan_context *c, struct plan *p, struct map *shared,
-                       struct map *taken, struct stream *st, struct error *err)
-{
-    struct arena *a = p->arena;
-    int found = state_name_find(c->state, a, c->integration, st->database, st->table,
-                                (struct str){ 0 }, &st->target, err);
-    if (found != 0)
-        return found < 0 ? -1 : 0;
-    bool twice = map_find(shared, folded(a, st->table)) == &shared_mark;
-    struct str name = st->table;
-    if (c->options->database_in_names || twice)
-        name = arena_printf(a, STR_FMT "__" STR_FMT, STR_ARG(st->database),
-                            STR_ARG(st->table));
-    struct str target = name;
-    for (unsigned n = 2; map_find(taken, folded(a, target)) != NULL; n++)
-        target = arena_printf(a, STR_FMT "_%u", STR_ARG(name), n);
-    st->target = target;
-    return state_name_save(c->state, c->integration, st->database, st->table,
-                           (struct str){ 0 }, target, err);
-}
-
-static int give_targets(const struct plan_context *c, struct plan *p,
-                        const struct mark_list *marks, struct error *err)
-{
-    struct map *shared = map_new();
-    struct map *taken = map_new();
-    int rc = 0;
-    for (size_t i = 0; i < marks->stream_count; i++)
-        (void)map_put(taken, folded(p->arena, marks->streams[i].target), &single_mark);
-    for (size_t i = 0; i < p->stream_count; i++) {
-        struct str name = folded(p->arena, p->streams[i].table);
-        bool before = map_find(shared, name) != NULL;
-        (void)map_put(shared, name, before ? &shared_mark : &single_mark);
-    }
-    for (size_t i = 0; i < p->stream_count && rc == 0; i++) {
-        rc = give_target(c, p, shared, taken, &p->streams[i], err);
-        if (rc == 0)
-            (void)map_put(taken, folded(p->arena, p->streams[i].target), &single_mark);
-    }
-    map_free(shared);
-    map_free(taken);
-    return rc;
-}
-
-/* --- streams
- * ------------------------------------------------------------------------------ */
-
 static const struct stream_mark *mark_of(const struct mark_list *marks,
                                          struct str database, struct str table)
 {
@@ -287,6 +239,89 @@ static const struct stream_mark *mark_of(const struct mark_list *marks,
             return &marks->streams[i];
     return NULL;
 }
+
+struct targets {
+    const struct plan_context *context;
+    struct plan *plan;
+    const struct mark_list *marks;
+    struct map *shared; /* folded table names of the selected tables */
+    struct map *taken;  /* folded target names */
+};
+
+static void take_name(struct targets *t, struct str target)
+{
+    (void)map_put(t->taken, folded(t->plan->arena, target), &single_mark);
+}
+
+/* The name that the stream has: of its live table, else as given before; the destination
+ * remembers it too. */
+static int keep_target(struct targets *t, struct stream *st, struct error *err)
+{
+    const struct stream_mark *m = mark_of(t->marks, st->database, st->table);
+    int found =
+        state_name_find(t->context->state, t->plan->arena, t->context->integration,
+                        st->database, st->table, (struct str){ 0 }, &st->target, err);
+    if (found < 0)
+        return -1;
+    if (m != NULL && m->target.len > 0 && (m->live_version != 0 || found == 0))
+        st->target = arena_str(t->plan->arena, m->target);
+    else if (found == 0)
+        st->target = (struct str){ 0 };
+    if (st->target.len == 0)
+        return 0;
+    take_name(t, st->target);
+    if (found == 1)
+        return 0;
+    return state_name_save(t->context->state, t->context->integration, st->database,
+                           st->table, (struct str){ 0 }, st->target, err);
+}
+
+/* A table's own name, or database__table where the option says so, two of the selected
+ * tables share the name or it looks like one of ours; then the first free of _2, _3, ...
+ * Once given it stays. */
+static int give_target(struct targets *t, struct stream *st, struct error *err)
+{
+    struct arena *a = t->plan->arena;
+    struct str own = folded(a, st->table);
+    struct str name = st->table;
+    if (t->context->options->database_in_names ||
+        map_find(t->shared, own) == &shared_mark ||
+        str_starts(own, STR(CONTRACT_COPY_PREFIX)))
+        name = arena_printf(a, STR_FMT "__" STR_FMT, STR_ARG(st->database),
+                            STR_ARG(st->table));
+    struct str target = name;
+    for (unsigned n = 2; map_find(t->taken, folded(a, target)) != NULL; n++)
+        target = arena_printf(a, STR_FMT "_%u", STR_ARG(name), n);
+    st->target = target;
+    take_name(t, target);
+    return state_name_save(t->context->state, t->context->integration, st->database,
+                           st->table, (struct str){ 0 }, target, err);
+}
+
+static int give_targets(const struct plan_context *c, struct plan *p,
+                        const struct mark_list *marks, struct error *err)
+{
+    struct targets t = { c, p, marks, map_new(), map_new() };
+    int rc = 0;
+    take_name(&t, STR(CONTRACT_REJECTED_TABLE));
+    for (size_t i = 0; i < marks->stream_count; i++)
+        take_name(&t, marks->streams[i].target);
+    for (size_t i = 0; i < p->stream_count && rc == 0; i++) {
+        struct str name = folded(p->arena, p->streams[i].table);
+        bool before = map_find(t.shared, name) != NULL;
+        (void)map_put(t.shared, name, before ? &shared_mark : &single_mark);
+        rc = keep_target(&t, &p->streams[i], err);
+    }
+    for (size_t i = 0; i < p->stream_count && rc == 0; i++)
+        if (p->streams[i].target.len == 0)
+            rc = give_target(&t, &p->streams[i], err);
+    map_free(t.shared);
+    map_free(t.taken);
+    return rc;
+}
+
+/* --- streams
+ * ------------------------------------------------------------------------------ */
 
 static void stream_init(struct stream *st, struct str database, struct str table)
 {
@@ -424,13 +459,38 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
     return count;
 }
 
-/* The run that is being continued has finished this table already. */
-static bool finished_since(const struct mark_list *marks, const struct selection *s,
-                           int64_t since)
+/* The run that is being continued has finished this table already: 1, and nothing newer
+ * was asked for since (a reset hands out the next version). 0: no; -1: err. */
+static int finished_since(const struct plan_context *c, const struct mark_list *marks,
+                          const struct selection *s, int64_t since, struct error *err)
 {
-    const struct stream_mark *m = mark_of(marks, s->db->name, s->table->schema.name);
-    return since != 0 && m != NULL && m->state == STREAM_LIVE && m->copy_version == 0 &&
-           m->loaded_at >= since;
+    struct str database = s->db->name;
+    struct str table = s->table->schema.name;
+    const struct stream_mark *m = mark_of(marks, database, table);
+    uint64_t newest = 0;
+    if (since == 0 || m == NULL || m->state != STREAM_LIVE || m->copy_version != 0 ||
+        m->loaded_at < since)
+        return 0;
+    if (state_version_get(c->state, c->integration, database, table, &newest, err) != 0)
+        return -1;
+    return newest <= m->live_version ? 1 : 0;
+}
+
+/* Those that are left to copy move to the front. */
+static int leave_finished(const struct plan_context *c, const struct mark_list *marks,
+                          int64_t since, struct selection *all, size_t *count,
+                          struct error *err)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < *count; i++) {
+        int finished = finished_since(c, marks, &all[i], since, err);
+        if (finished < 0)
+            return -1;
+        if (finished == 0)
+            all[left++] = all[i];
+    }
+    *count = left;
+    return 0;
 }
 
 static int add_streams(const struct plan_context *c, struct plan *p,
@@ -480,14 +540,11 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
     struct selection *all = xcalloc(total + 1, sizeof *all);
     out->refusals = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
     size_t count = select_tables(c, catalog, out, all);
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!finished_since(marks, &all[i], since))
-            all[left++] = all[i];
+    size_t left = count;
+    int rc = leave_finished(c, marks, since, all, &left, err);
     out->finished_before = count - left;
     out->streams = xcalloc(left + marks->stream_count + 1, sizeof *out->streams);
-    int rc = 0;
-    if (count == 0 && out->refusal_count == 0) {
+    if (rc == 0 && count == 0 && out->refusal_count == 0) {
         rc = error_set(err, ERR_CONFIG, "no table of the source is selected");
         err->hint = "Compare --tables and --exclude with what `tailrace discover` lists; "
                     "views are copied only when they are named.";

@@ -12,10 +12,11 @@
 
 #define ARENA_LIMIT ((size_t)512 << 20)
 
-/* The destination that one captured epoch was made for. */
-static int destination_of(struct arena *a, const char *epoch_dir, struct str *out,
-                          struct error *err)
+/* Whether one captured epoch was made for another destination. */
+static int is_foreign(const char *epoch_dir, struct str destination_id, bool *out,
+                      struct error *err)
 {
+    CLEANUP(arena_free_at) struct arena *a = arena_new(ARENA_LIMIT);
     CLEANUP(buf_done) struct buf path, json;
     struct manifest m = { 0 };
     buf_init(&path, 8192);
@@ -25,14 +26,13 @@ static int destination_of(struct arena *a, const char *epoch_dir, struct str *ou
         file_read(buf_text(&path), &json, err) != 0 ||
         manifest_read(a, buf_str(&json), &m, err) != 0)
         return -1;
-    *out = m.destination_id;
+    *out = !str_eq(m.destination_id, destination_id);
     return 0;
 }
 
 int recover_foreign(const char *spool_dir, const char *lane, struct str destination_id,
                     struct error *err)
 {
-    CLEANUP(arena_free_at) struct arena *a = arena_new(ARENA_LIMIT);
     CLEANUP(buf_done) struct buf path;
     buf_init(&path, 8192);
     buf_printf(&path, "%s/%s", spool_dir, lane);
@@ -46,13 +46,11 @@ int recover_foreign(const char *spool_dir, const char *lane, struct str destinat
     size_t base = path.len;
     for (const struct dirent *e = readdir(dir); e != NULL && rc == 0 && !foreign;
          e = readdir(dir)) {
-        struct str id = { 0 };
         if (!str_ends(str_of(e->d_name), STR(".epoch")))
             continue;
         buf_truncate(&path, base);
         buf_printf(&path, "/%s", e->d_name);
-        rc = destination_of(a, buf_text(&path), &id, err);
-        foreign = rc == 0 && !str_eq(id, destination_id);
+        rc = is_foreign(buf_text(&path), destination_id, &foreign, err);
     }
     (void)closedir(dir);
     if (rc != 0 || !foreign)

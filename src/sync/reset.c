@@ -73,6 +73,32 @@ static const struct stream_mark *find_stream(const struct mark_list *marks,
     return found;
 }
 
+/* The next version of each stream is handed out, so that also a run that is being
+ * continued copies it. Before the destination forgets: what is asked for is kept. */
+static int next_versions(struct reset *r, const struct mark_list *marks,
+                         const struct reset_request *request, struct error *err)
+{
+    int rc = state_batch_begin(r->state, err);
+    struct error late = { 0 };
+    if (rc != 0)
+        return -1;
+    for (size_t i = 0; i < marks->stream_count && rc == 0; i++) {
+        const struct stream_mark *m = &marks->streams[i];
+        uint64_t version = 0;
+        if (request->table.len > 0 &&
+            !(str_eq(m->database, request->database) && str_eq(m->table, request->table)))
+            continue;
+        rc = state_version_get(r->state, r->integration->name, m->database, m->table,
+                               &version, err);
+        version = version > m->live_version ? version : m->live_version;
+        version = version > m->copy_version ? version : m->copy_version;
+        if (rc == 0)
+            rc = state_version_set(r->state, r->integration->name, m->database, m->table,
+                                   version + 1, err);
+    }
+    return state_batch_end(r->state, rc == 0 ? err : &late) != 0 ? -1 : rc;
+}
+
 /* What is captured and not loaded is dropped with the copies that it belongs to. */
 static int drop_spool(struct reset *r, struct reset_result *out, struct error *err)
 {
@@ -99,9 +125,10 @@ static int reset_at(struct reset *r, struct warehouse *w, struct str table,
         request.database = m->database;
         request.table = m->table;
         out->streams = 1;
-    } else if (drop_spool(r, out, err) != 0) {
-        return -1;
     }
+    if (next_versions(r, &marks, &request, err) != 0 ||
+        (table.len == 0 && drop_spool(r, out, err) != 0))
+        return -1;
     return warehouse_reset(w, &request, err);
 }
 

@@ -226,6 +226,32 @@ static void tables_that_differ_only_by_case_get_different_names(void **state)
     assert_false(str_ieq(one, two));
 }
 
+static void a_name_given_before_is_not_given_again(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    (void)add_simple(f, STR("a"), STR("t"));
+    add_simple(f, STR("a"), STR("t_2"))->byte_estimate = 1000; /* planned first */
+    assert_int_equal(state_name_save(f->s, STR("i"), STR("a"), STR("t"),
+                                     (struct str){ 0 }, STR("t_2"), &err),
+                     0);
+    make(f);
+    assert_str(stream_named(f, STR("a"), STR("t"))->target, "t_2");
+    assert_str(stream_named(f, STR("a"), STR("t_2"))->target, "t_2_2");
+}
+
+static void names_of_ours_are_not_given(void **state)
+{
+    struct fixture *f = *state;
+    (void)add_simple(f, STR("a"), STR("_SDC_rejected"));
+    (void)add_simple(f, STR("a"), STR("_tailrace_copy_2_t"));
+    make(f);
+    assert_str(stream_named(f, STR("a"), STR("_SDC_rejected"))->target,
+               "_SDC_rejected_2");
+    assert_str(stream_named(f, STR("a"), STR("_tailrace_copy_2_t"))->target,
+               "a___tailrace_copy_2_t");
+}
+
 static void a_column_keeps_its_avro_name_when_a_rival_comes_first(void **state)
 {
     struct fixture *f = *state;
@@ -409,12 +435,46 @@ static void a_continued_run_leaves_out_what_it_had_finished(void **state)
     assert_int_equal(f->plan.stream_count, 2);
 }
 
+static void the_destination_remembers_names_that_the_state_lost(void **state)
+{
+    struct fixture *f = *state;
+    (void)add_simple(f, STR("d"), STR("t"));
+    struct stream_mark m = copying(f, 1, 0);
+    m.target = STR("old");
+    mark(f, &m);
+    make(f);
+    assert_str(stream_named(f, STR("d"), STR("t"))->target, "old");
+}
+
+/* Reset hands out the next version: the table is copied though the run had finished it.
+ */
+static void a_continued_run_copies_again_what_was_reset(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    (void)add_simple(f, STR("d"), STR("t"));
+    struct stream_mark m = copying(f, 1, 0);
+    m.state = STREAM_LIVE;
+    m.copy_version = 0;
+    m.loaded_at = 1000;
+    mark(f, &m);
+    assert_int_equal(state_version_set(f->s, STR("i"), STR("d"), STR("t"), 4, &err), 0);
+    assert_int_equal(plan_make(&f->context, &f->catalog, &f->marks, 900, &f->plan, &err),
+                     0);
+    assert_int_equal(f->plan.stream_count, 1);
+    assert_int_equal(f->plan.streams[0].version, 5);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(without_patterns_all_base_tables_are_selected_and_no_view),
+        TEST(a_name_given_before_is_not_given_again),
+        TEST(names_of_ours_are_not_given),
+        TEST(the_destination_remembers_names_that_the_state_lost),
+        TEST(a_continued_run_copies_again_what_was_reset),
         TEST(patterns_choose_exclusions_win_and_views_must_be_named),
         TEST(nothing_selected_is_an_error_that_says_where_to_look),
         TEST(what_cannot_be_read_is_refused_and_the_others_go_on),
