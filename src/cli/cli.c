@@ -225,8 +225,9 @@ static int parse_arguments(struct cli *cli, int argc, char **argv, bool *help,
     return 0;
 }
 
-/* --data-dir, TAILRACE_DATA_DIR, $XDG_STATE_HOME/tailrace, ~/.local/state/tailrace. */
-static int find_data_dir(struct cli *cli, struct error *err)
+/* --data-dir, TAILRACE_DATA_DIR, $XDG_STATE_HOME/tailrace, ~/.local/state/tailrace; else
+ * it stays NULL, which only commands that need it mind. */
+static void find_data_dir(struct cli *cli)
 {
     struct str given = option_text(cli->common, "data_dir");
     const char *env = getenv("TAILRACE_DATA_DIR");
@@ -240,11 +241,6 @@ static int find_data_dir(struct cli *cli, struct error *err)
         cli->data_dir = arena_printf(cli->arena, "%s/tailrace", xdg).ptr;
     else if (home != NULL && home[0] == '/')
         cli->data_dir = arena_printf(cli->arena, "%s/.local/state/tailrace", home).ptr;
-    if (cli->data_dir != NULL)
-        return 0;
-    (void)error_set(err, ERR_CONFIG, "no place for state and spool is known");
-    err->hint = "Give --data-dir, or set TAILRACE_DATA_DIR or HOME.";
-    return -1;
 }
 
 static void open_log(const struct cli *cli)
@@ -289,6 +285,11 @@ int cli_password(struct cli *cli, struct secret *from_url, struct secret **out,
 
 struct state *cli_state(struct cli *cli, struct error *err)
 {
+    if (cli->data_dir == NULL) {
+        (void)error_set(err, ERR_CONFIG, "no place for state and spool is known");
+        err->hint = "Give --data-dir, or set TAILRACE_DATA_DIR or HOME.";
+        return NULL;
+    }
     return state_open(cli->data_dir, err);
 }
 
@@ -347,8 +348,7 @@ static int run_command(struct cli *cli, int argc, char **argv, struct error *err
     }
     cli->json = option_bool(cli->common, "json");
     open_log(cli);
-    if (find_data_dir(cli, err) != 0)
-        return -1;
+    find_data_dir(cli);
     catch_signals(cli->cancel);
     return cli->command->run(cli, err);
 }
@@ -368,8 +368,13 @@ static int no_command(int argc, char **argv)
             return EXIT_OK;
         }
     }
-    if (argc > 1 && !asked)
-        (void)fprintf(stderr, "tailrace: unknown command '%s'\n", argv[1]);
+    if (argc > 1 && !asked) {
+        (void)fprintf(stderr,
+                      "tailrace: unknown command '%s'\n"
+                      "hint: `tailrace --help` lists the commands.\n",
+                      argv[1]);
+        return EXIT_USAGE;
+    }
     cli_help(&text, NULL, isatty(STDOUT_FILENO) == 1);
     if (asked)
         cli_write(&text);

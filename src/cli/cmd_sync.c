@@ -76,7 +76,9 @@ static int run_job(struct cli *cli, struct state *s, const struct integration *i
     struct error late = { 0 };
     if (result.job_id != 0 && print_report(cli, s, result.job_id, &late) != 0)
         log_error(LOG_WARN, "the report cannot be shown", &late);
-    return rc != 0 ? -1 : (int)exit_of_outcome(result.outcome);
+    if (rc == 0)
+        return (int)exit_of_outcome(result.outcome);
+    return result.target_fault && err->code != ERR_CANCELLED ? (int)EXIT_TARGET : -1;
 }
 
 /* --- sync -----------------------------------------------------------------------------

@@ -61,6 +61,7 @@ struct job {
     const char *phase;
     int64_t id, began_at, started_at, asked_at;
     uint64_t carried_over;
+    bool target_fault; /* the destination, not the source, is why the run failed */
     atomic_bool waiting_told;
     struct error spool_error, load_error;
     atomic_uint readers_left;
@@ -114,6 +115,32 @@ static int lock_integration(struct job *j, struct error *err)
     return -1;
 }
 
+static int connect_source(struct job *j, struct error *err)
+{
+    if (j->control != NULL)
+        return 0;
+    j->phase = "connecting";
+    j->control =
+        source_connect(j->source, j->request->options->reconnect_us, j->cancel, err);
+    if (j->control == NULL)
+        return error_wrap(err, "connecting to the source");
+    log_event(LOG_INFO, "connected",
+              F_STR("source", source_describe(j->arena, j->control)));
+    return 0;
+}
+
+static int open_destination(struct job *j, struct error *err)
+{
+    const struct integration *i = &j->request->integration;
+    j->phase = "connecting";
+    j->warehouse = open_warehouse(j, j->cancel, err);
+    if (j->warehouse != NULL &&
+        warehouse_marks(j->warehouse, j->arena, i->name, &j->marks, err) == 0)
+        return 0;
+    j->target_fault = true;
+    return error_wrap(err, "opening destination '" STR_FMT "'", STR_ARG(i->destination));
+}
+
 static int open_ends(struct job *j, struct error *err)
 {
     const struct integration *i = &j->request->integration;
@@ -125,13 +152,12 @@ static int open_ends(struct job *j, struct error *err)
     j->source = source_new(&j->source_url, j->request->password, err);
     if (j->source == NULL)
         return -1;
-    j->phase = "connecting";
-    j->warehouse = open_warehouse(j, j->cancel, err);
-    if (j->warehouse == NULL ||
-        warehouse_marks(j->warehouse, j->arena, i->name, &j->marks, err) != 0)
-        return error_wrap(err, "opening destination '" STR_FMT "'",
-                          STR_ARG(i->destination));
-    return 0;
+    /* A new file is not made for a source that cannot be read. Where there is one, what
+     * waits in the spool can be loaded whatever the source does. */
+    const char *path = arena_text(j->arena, j->destination_url.location);
+    if (access(path, F_OK) != 0 && connect_source(j, err) != 0)
+        return -1;
+    return open_destination(j, err);
 }
 
 /* --- recovery
@@ -174,6 +200,7 @@ static int load_waiting(struct job *j, struct error *err)
                   F_UINT("epochs", waiting));
         lane_finish(lane);
         rc = loader_run(&l, err);
+        j->target_fault = rc != 0;
         j->carried_over = atomic_load(&l.rows_loaded);
     }
     lane_close(lane);
@@ -207,21 +234,30 @@ static int64_t unfinished_since(struct job *j)
 /* --- planning
  * ---------------------------------------------------------------------------- */
 
+/* Through lost connections, as long as reconnect_limit allows. */
 static int discover(struct job *j, struct error *err)
 {
-    j->phase = "connecting";
-    j->control =
-        source_connect(j->source, j->request->options->reconnect_us, j->cancel, err);
-    if (j->control == NULL)
-        return error_wrap(err, "connecting to the source");
-    log_event(LOG_INFO, "connected",
-              F_STR("source", source_describe(j->arena, j->control)));
-    j->phase = "discovering";
     struct discover_request r = { .databases = j->source_url.databases,
                                   .database_count = j->source_url.database_count,
                                   .always_int = j->request->options->always_int };
-    j->catalog = source_discover(j->control, &r, err);
-    return j->catalog == NULL ? error_wrap(err, "discovering the source") : 0;
+    struct backoff pause = { .first_us = 200 * 1000, .cap_us = 10 * 1000 * 1000 };
+    int64_t until = clock_mono_us() + j->request->options->reconnect_us;
+    for (;;) {
+        *err = (struct error){ 0 };
+        if (connect_source(j, err) != 0)
+            return -1;
+        j->phase = "discovering";
+        j->catalog = source_discover(j->control, &r, err);
+        if (j->catalog != NULL)
+            return 0;
+        (void)error_wrap(err, "discovering the source");
+        if (error_action(err) != ACT_RETRY || clock_mono_us() >= until ||
+            !clock_wait_us(j->cancel, backoff_next_us(&pause)))
+            return -1;
+        log_error(LOG_WARN, "discovery was cut off, trying again", err);
+        source_disconnect(j->control);
+        j->control = NULL;
+    }
 }
 
 static void tell_plan(const struct job *j, int64_t since)
@@ -444,6 +480,7 @@ static int copy(struct job *j, struct error *err)
         *err = j->load_error;
     else if (j->pool.lost.code != ERR_NONE)
         *err = j->pool.lost;
+    j->target_fault = j->spool_error.code == ERR_NONE && j->load_error.code != ERR_NONE;
     return err->code == ERR_NONE ? 0 : -1;
 }
 
@@ -461,7 +498,8 @@ static enum job_outcome judge(const struct job *j, int rc)
     return report_is_whole(&j->plan) ? JOB_SUCCEEDED : JOB_PARTIAL;
 }
 
-/* The file is free for other programs as soon as the run has ended, not warehouse_idle later. */
+/* The file is free for other programs as soon as the run has ended, not warehouse_idle
+ * later. */
 static void release_warehouse(struct job *j)
 {
     struct error ignored = { 0 };

@@ -52,6 +52,7 @@ struct job_request {
 struct job_result {
     int64_t job_id;
     enum job_outcome outcome;
+    bool target_fault;     /* of a failed run: the destination is why */
     uint64_t carried_over; /* rows that an earlier run had captured and this one loaded */
     uint64_t waiting;      /* epochs captured and not loaded */
 };
