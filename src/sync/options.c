@@ -78,7 +78,8 @@ static const struct option TABLE[] = {
       "Compression of the Avro files in the spool: null costs the least time and about "
       "twice the disk, zstandard little time and the least disk." },
     { "epoch_bytes", OPTION_BYTES, "64MiB", KIB, 16 * GIB, NULL,
-      "Compressed size at which an epoch of a copy is captured and loaded." },
+      "Compressed size at which an epoch of a copy is captured and loaded; four times as "
+      "many bytes of uncompressed rows end it too." },
     { "epoch_age", OPTION_DURATION, "30s", 100 * 1000, HOUR, NULL,
       "Age at which an epoch of a copy is captured whatever its size." },
     { "spool_share", OPTION_BYTES, "4GiB", MIB, INT64_MAX, NULL,

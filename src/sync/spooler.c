@@ -12,10 +12,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* The destination holds an epoch's rows uncompressed in one transaction, so rows that
+ * compress well end an epoch too: at this multiple of epoch_bytes. */
+#define RAW_BYTES_PER_BYTE 4
+
 struct spooler {
     const struct spooler_config *config;
     struct epoch_writer *epoch; /* owned; NULL between epochs */
     int64_t epoch_began_at;     /* monotonic */
+    uint64_t raw_bytes;         /* of rows in the open epoch, before compression */
     uint64_t number;
     struct stream **touched; /* owned array: streams with news in the open epoch */
     size_t touched_count, touched_cap;
@@ -102,6 +107,7 @@ static int open_epoch(struct spooler *sp, struct error *err)
     sp->epoch = epoch_begin(lane_dir(c->lane), sp->number, &c->header, &c->epoch, err);
     sp->epoch_began_at = clock_mono_us();
     sp->touched_count = 0;
+    sp->raw_bytes = 0;
     return sp->epoch == NULL ? -1 : 0;
 }
 
@@ -193,7 +199,9 @@ static int seal_when_due(struct spooler *sp, struct error *err)
     if (sp->epoch == NULL)
         return 0;
     bool old = clock_mono_us() - sp->epoch_began_at >= c->epoch_age_us;
-    if (epoch_bytes(sp->epoch) < c->epoch_bytes && !old)
+    bool full = epoch_bytes(sp->epoch) >= c->epoch_bytes ||
+                sp->raw_bytes >= c->epoch_bytes * RAW_BYTES_PER_BYTE;
+    if (!full && !old)
         return 0;
     return seal(sp, err);
 }
@@ -312,6 +320,7 @@ static int add_rows(struct spooler *sp, const struct delivery *d, struct error *
     announce_shape(sp, index, d->shape);
     if (d->block->rows > 0 && epoch_add_block(sp->epoch, index, d->block, err) != 0)
         return -1;
+    sp->raw_bytes += d->block->bytes.len;
     if (add_rejects(sp, index, d, err) != 0)
         return -1;
     if (atomic_load(&st->failed))
