@@ -15,13 +15,14 @@ struct known_error {
 
 static const struct known_error known_errors[] = {
     { "No space left on device", ERR_IO, ENOSPC, "the disk is full",
-      "Free space on the disk of the DuckDB file and of its temporary directory; loading "
-      "goes on by itself." },
+      "Free space on the disk of the DuckDB file and of its temporary directory, then "
+      "run "
+      "again: what was captured is loaded." },
     { "max_temp_directory_size", ERR_IO, ENOSPC, "the temporary directory is full",
       "Free space on the disk of the temporary directory, or name another one by the "
       "option temp_directory." },
     { "Disk quota exceeded", ERR_IO, EDQUOT, "the disk quota is used up",
-      "Raise the quota or free space; loading goes on by itself." },
+      "Raise the quota or free space, then run again: what was captured is loaded." },
     { "File too large", ERR_IO, EFBIG, "the file may not grow further",
       "Raise the limit on the size of files (ulimit -f)." },
     { "Read-only file system", ERR_IO, EROFS, "the file system is read-only",
@@ -47,6 +48,9 @@ static const struct known_error known_errors[] = {
 
 static const struct known_error open_errors[] = {
     { "not a valid DuckDB database file", ERR_CONFIG, 0, "it is not a DuckDB file",
+      "Choose another path, or move that file away." },
+    /* another program's file that DuckDB would read through an extension: SQLite's */
+    { "Loading external extensions", ERR_CONFIG, 0, "it is not a DuckDB file",
       "Choose another path, or move that file away." },
     { "we can only read versions", ERR_CONFIG, 0,
       "it was written by a newer version of DuckDB",
