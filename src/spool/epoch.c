@@ -362,6 +362,12 @@ uint64_t epoch_rows(const struct epoch_writer *w)
     return w->rows;
 }
 
+/* Half of what is refused: one more stream with its shape always fits. */
+bool epoch_is_full(const struct epoch_writer *w)
+{
+    return w->metadata_bytes > MANIFEST_LIMIT_BYTES / 4;
+}
+
 bool epoch_is_empty(const struct epoch_writer *w)
 {
     if (w->parts.count > 0)

@@ -67,6 +67,7 @@ void epoch_set_progress(struct epoch_writer *w, int stream, struct str progress,
 /* Bytes that the epoch takes so far, on disk and in memory, compressed. */
 uint64_t epoch_bytes(const struct epoch_writer *w);
 uint64_t epoch_rows(const struct epoch_writer *w);
+bool epoch_is_full(const struct epoch_writer *w);  /* of names and shapes: time to seal */
 bool epoch_is_empty(const struct epoch_writer *w); /* no rows, rejects or actions */
 
 /* Capture. On success the writer is freed; on failure it still is the caller's, to abort.

@@ -442,6 +442,27 @@ static void prepare_threads(struct job *j)
     j->loader.stream_count = j->plan.stream_count;
 }
 
+static bool is_fault(const struct error *e)
+{
+    return e->code != ERR_NONE && e->code != ERR_CANCELLED;
+}
+
+/* The first cause: a loader that stops makes the spool thread stop for want of room, and
+ * either of them makes the readers stop. What was only asked to stop has not failed. */
+static int why_it_failed(struct job *j, struct error *err)
+{
+    j->target_fault = is_fault(&j->load_error);
+    if (is_fault(&j->load_error))
+        *err = j->load_error;
+    else if (is_fault(&j->spool_error))
+        *err = j->spool_error;
+    else if (is_fault(&j->pool.lost))
+        *err = j->pool.lost;
+    else
+        return 0;
+    return -1;
+}
+
 static int copy(struct job *j, struct error *err)
 {
     unsigned readers = j->request->options->source_connections;
@@ -474,14 +495,7 @@ static int copy(struct job *j, struct error *err)
     (void)pthread_join(load_thread, NULL);
     reader_pool_done(&j->pool);
     free(threads);
-    if (j->spool_error.code != ERR_NONE)
-        *err = j->spool_error;
-    else if (j->load_error.code != ERR_NONE && j->load_error.code != ERR_CANCELLED)
-        *err = j->load_error;
-    else if (j->pool.lost.code != ERR_NONE)
-        *err = j->pool.lost;
-    j->target_fault = j->spool_error.code == ERR_NONE && j->load_error.code != ERR_NONE;
-    return err->code == ERR_NONE ? 0 : -1;
+    return why_it_failed(j, err);
 }
 
 /* --- one run
@@ -490,8 +504,8 @@ static int copy(struct job *j, struct error *err)
 static enum job_outcome judge(const struct job *j, int rc)
 {
     if (rc != 0 &&
-        !(cancel_requested(j->cancel) != CANCEL_NONE && j->spool_error.code == ERR_NONE &&
-          j->load_error.code == ERR_NONE && j->pool.lost.code == ERR_NONE))
+        (cancel_requested(j->cancel) == CANCEL_NONE || is_fault(&j->spool_error) ||
+         is_fault(&j->load_error) || is_fault(&j->pool.lost)))
         return JOB_FAILED;
     if (cancel_requested(j->cancel) != CANCEL_NONE)
         return JOB_STOPPED;

@@ -13,12 +13,14 @@ void report_progress(const struct plan *plan, struct job_progress *p)
 {
     size_t named = 0;
     for (size_t i = 0; i < plan->stream_count; i++) {
-        const struct stream *st = &plan->streams[i];
+        struct stream *st = &plan->streams[i];
         if (st->orphan)
             continue;
         uint64_t rows = atomic_load(&st->rows_read);
         bool ended = atomic_load(&st->ended_at) != 0;
+        pthread_mutex_lock(&st->lock); /* a restart looks the table up again */
         uint64_t expected = st->found->row_estimate;
+        pthread_mutex_unlock(&st->lock);
         p->streams++;
         p->streams_done += atomic_load(&st->joined) ? 1 : 0;
         p->streams_failed += atomic_load(&st->failed) ? 1 : 0;

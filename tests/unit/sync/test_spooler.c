@@ -297,6 +297,31 @@ static void test_replaced(void **state)
     end(&f);
 }
 
+/* Thousands of tables, each with a shape of thousands of bytes: the epoch ends before its
+ * manifest is too long. */
+static void test_long_shapes_end_the_epoch(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct manifest m = { 0 };
+    uint64_t versions = 0;
+    begin(&f, INT64_C(60) * 1000000);
+    struct page_range one = { 0 };
+    size_t long_one = (size_t)4 << 20;
+    f.a.shape->json = xreallocarray(f.a.shape->json, long_one + 1, 1);
+    memset(f.a.shape->json, 'x', long_one);
+    f.a.shape->json[long_one] = '\0';
+    for (uint64_t v = 1; v <= 12; v++)
+        push(&f, start_of(&f.a, v, &one, 1));
+    run(&f);
+    arena_free(f.arena);
+    f.arena = arena_new((size_t)512 << 20);
+    while (next_epoch(&f, &m))
+        versions += m.shape_count;
+    assert_int_equal(versions, 12);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +337,8 @@ int main(void)
                                         remove_root),
         cmocka_unit_test_setup_teardown(test_resumed, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_replaced, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(test_long_shapes_end_the_epoch, make_root,
+                                        remove_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
