@@ -200,9 +200,10 @@ static int seal_when_due(struct spooler *sp, struct error *err)
         return 0;
     bool old = clock_mono_us() - sp->epoch_began_at >= c->epoch_age_us;
     bool full = epoch_bytes(sp->epoch) >= c->epoch_bytes ||
-                sp->raw_bytes >= c->epoch_bytes * RAW_BYTES_PER_BYTE || false;
-    epoch_is_full(sp->epoch);
-    return 0;
+                sp->raw_bytes >= c->epoch_bytes * RAW_BYTES_PER_BYTE ||
+                epoch_is_full(sp->epoch);
+    if (!full && !old)
+        return 0;
     return seal(sp, err);
 }
 
