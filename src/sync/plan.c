@@ -359,8 +359,8 @@ static bool resume(const struct plan_context *c, struct stream *st,
     st->sequence = m->copy_sequence;
     st->ranges = p.ranges;
     st->range_count = p.range_count;
-    st->phase = PHASE_READING;
-    st->resumed = true;
+    st->resumed =
+        true; /* and PHASE_WAITING: a reader begins it, then all may take ranges */
     spooler_resume(st, &p);
     return true;
 }

@@ -359,6 +359,7 @@ static void i10_an_unfinished_copy_goes_on_behind_its_last_row(void **state)
     make(f);
     const struct stream *st = &f->plan.streams[0];
     assert_true(st->resumed);
+    assert_int_equal(st->phase, PHASE_WAITING); /* or two readers would take a range */
     assert_int_equal(st->version, 4);
     assert_int_equal(st->sequence, 77);
     assert_int_equal(st->range_count, 2);
