@@ -111,9 +111,9 @@ static size_t cut(struct str s, unsigned columns)
 void progress_tell(void *progress, const struct job_progress *p)
 {
     struct progress *pr = progress;
-    CLEANUP(buf_done) struct buf line;
     if (pr->quiet)
         return;
+    CLEANUP(buf_done) struct buf line;
     buf_init(&line, 4096);
     draw(pr, p, &line);
     if (pr->terminal) {
