@@ -30,6 +30,10 @@ static const struct known_error known_errors[] = {
     { "Permission denied", ERR_IO, EACCES, "permission denied",
       "Give this user the right to write the file and its folder, or choose another "
       "place." },
+    { "Operation not permitted", ERR_IO, EPERM, "it may not be written: not permitted",
+      "Look for the immutable attribute or a mount that forbids writing, or choose "
+      "another "
+      "place." },
     { "Out of Memory", ERR_LIMIT, 0, NULL,
       "Raise the destination's option memory_limit, or lower its option threads." },
     { "failed to pin block", ERR_LIMIT, 0, NULL,

@@ -593,6 +593,7 @@ int job_run(struct state *s, const struct job_request *r, struct cancel *c,
     *out =
         (struct job_result){ .job_id = j.id,
                              .outcome = outcome,
+                             .target_fault = j.target_fault,
                              .carried_over = j.carried_over,
                              .waiting = j.lane == NULL ? 0 : lane_waiting_count(j.lane) };
     log_remove(state_log_sink, log);
