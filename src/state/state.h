@@ -95,6 +95,8 @@ int state_version_get(struct state *s, struct str integration, struct str databa
                       struct str table, uint64_t *out, struct error *err);
 int state_version_set(struct state *s, struct str integration, struct str database,
                       struct str table, uint64_t version, struct error *err);
+/* Hand out the next version of every stream: no copy so far is the newest. */
+int state_version_advance(struct state *s, struct str integration, struct error *err);
 
 /* --- jobs, logs, reports
  * ---------------------------------------------------------------- */

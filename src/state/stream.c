@@ -230,6 +230,17 @@ int state_version_set(struct state *s, struct str integration, struct str databa
     return query_run(&q, err);
 }
 
+int state_version_advance(struct state *s, struct str integration, struct error *err)
+{
+    struct query q;
+    if (query_begin(
+            &q, s, "UPDATE copy_version SET version = version + 1 WHERE integration = ?1",
+            err) != 0)
+        return -1;
+    query_text(&q, 1, integration);
+    return query_run(&q, err);
+}
+
 int state_stream_forget(struct state *s, struct str integration, struct str database,
                         struct str table, struct error *err)
 {

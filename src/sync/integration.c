@@ -70,6 +70,24 @@ static struct str printed(struct arena *a, const struct url_source *source,
     return arena_str(a, buf_str(&b));
 }
 
+/* Another server may hold other rows under the same keys: what is half copied from the
+ * one is not completed from the other. */
+static int check_source(struct state *s, struct arena *a, const struct integration *old,
+                        const struct url_source *now, struct error *err)
+{
+    struct url_source before = { 0 };
+    struct secret *in_url = NULL;
+    if (url_parse_source(a, old->source, &before, &in_url, err) != 0)
+        return -1;
+    secret_free(in_url);
+    if (str_eq(before.host, now->host) && before.port == now->port &&
+        str_eq(before.socket, now->socket))
+        return 0;
+    log_event(LOG_INFO, "the integration has another source now: copies begin anew",
+              F_STR("integration", old->name), F_STR("before", old->source));
+    return state_version_advance(s, old->name, err);
+}
+
 int integration_record(struct state *s, struct arena *a, struct str name,
                        const struct url_source *source,
                        const struct url_destination *destination,
@@ -105,6 +123,8 @@ int integration_record(struct state *s, struct arena *a, struct str name,
             err->hint = "Give another --name to load into another file as well.";
             return -1;
         }
+        if (check_source(s, a, &old, source, err) != 0)
+            return -1;
         i.target_schema = old.target_schema;
         i.created_at = old.created_at;
     }

@@ -343,12 +343,18 @@ static void stream_done(struct stream *st)
 }
 
 /* Can the copy under way go on? Then the stream takes over its version, number and
- * ranges. */
+ * ranges. Not when a newer one was asked for: by a reset, a table that changed, another
+ * source. */
 static bool resume(const struct plan_context *c, struct stream *st,
                    const struct stream_mark *m)
 {
     struct page_position p = { 0 };
     struct error ignored = { 0 };
+    uint64_t newest = 0;
+    if (state_version_get(c->state, c->integration, st->database, st->table, &newest,
+                          &ignored) != 0 ||
+        newest > m->copy_version)
+        return false;
     if (m->state != STREAM_COPYING || m->copy_version == 0 || st->method != FULL_PAGES ||
         page_position_parse(st->arena, m->copy_progress, &p, &ignored) != 0)
         return false;

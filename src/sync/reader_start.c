@@ -203,6 +203,7 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
         return -1;
     pthread_mutex_lock(&st->lock);
     st->range_count = count;
+    st->next_range = 0;
     pthread_mutex_unlock(&st->lock);
     reader_go_on(p, st);
     return 0;
@@ -211,7 +212,6 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
 void reader_go_on(struct reader_pool *p, struct stream *st)
 {
     pthread_mutex_lock(&st->lock);
-    st->next_range = 0;
     if (st->phase != PHASE_FAILED) /* the loader may have given it up meanwhile */
         st->phase = PHASE_READING;
     pthread_mutex_unlock(&st->lock);

@@ -399,7 +399,6 @@ static void make_table(struct job *j, uint32_t i)
         st->sequence = c->sequence;
         st->ranges = p.ranges;
         st->range_count = p.range_count;
-        st->phase = PHASE_READING;
         st->resumed = true;
         spooler_resume(st, &p);
         return;

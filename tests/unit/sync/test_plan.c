@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "support/test.h"
+#include "sync/integration.h"
 #include "sync/plan.h"
 
 #include <sys/stat.h>
@@ -379,6 +380,35 @@ static void a_copy_of_another_shape_starts_over_under_the_next_version(void **st
     assert_int_equal(f->plan.streams[0].spooled.version, 4);
 }
 
+static void a_copy_from_another_source_starts_over(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    (void)add_simple(f, STR("d"), STR("t"));
+    struct stream_mark m = copying(f, shape_hash_of_plan(f), clock_wall_us());
+    assert_int_equal(state_version_set(f->s, STR("i"), STR("d"), STR("t"), 4, &err), 0);
+    mark(f, &m);
+    make(f);
+    assert_true(f->plan.streams[0].resumed);
+    struct url_source source = { .user = STR("u"), .host = STR("one"), .port = 3306 };
+    struct url_destination d = { .scheme = STR("duckdb"), .location = STR("/tmp/x") };
+    struct option_values *values = option_values_new(sync_option_table());
+    struct integration i = { 0 };
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(
+            integration_record(f->s, f->a, STR("i"), &source, &d, values, &i, &err), 0);
+        make(f);
+        assert_true(f->plan.streams[0].resumed);
+    }
+    source.host = STR("other");
+    assert_int_equal(
+        integration_record(f->s, f->a, STR("i"), &source, &d, values, &i, &err), 0);
+    make(f);
+    assert_false(f->plan.streams[0].resumed);
+    assert_int_equal(f->plan.streams[0].version, 6);
+    option_values_free(values);
+}
+
 static void a_copy_that_began_too_long_ago_starts_over(void **state)
 {
     struct fixture *f = *state;
@@ -472,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(without_patterns_all_base_tables_are_selected_and_no_view),
+        TEST(a_copy_from_another_source_starts_over),
         TEST(a_name_given_before_is_not_given_again),
         TEST(names_of_ours_are_not_given),
         TEST(the_destination_remembers_names_that_the_state_lost),

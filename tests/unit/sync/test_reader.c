@@ -258,7 +258,6 @@ static void test_resumed(void **state)
     };
     st->ranges = ranges;
     st->range_count = 2;
-    st->phase = PHASE_READING;
     st->resumed = true;
     reader_run(&f.pool);
     assert_int_equal(st->phase, PHASE_READ);
