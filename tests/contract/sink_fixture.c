@@ -9,7 +9,8 @@
 
 const char *fixture_file(const struct fixture *f)
 {
-    return arena_printf(f->arena, "%s/dest.duckdb", f->dir).ptr;
+    const char *file = f->file == NULL ? "dest.duckdb" : f->file;
+    return arena_printf(f->arena, "%s/%s", f->dir, file).ptr;
 }
 
 void fixture_open(struct fixture *f)

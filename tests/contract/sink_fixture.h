@@ -12,7 +12,8 @@
 #include "support/test.h"
 
 struct fixture {
-    char dir[64]; /* a fresh folder */
+    char dir[64];     /* a fresh folder */
+    const char *file; /* the destination's name in it; NULL: dest.duckdb */
     struct arena *arena;
     struct sink *sink;
     struct cancel *cancel;

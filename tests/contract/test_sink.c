@@ -44,6 +44,43 @@ static void a_copy_is_hidden_until_it_joins(void **state)
         f, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%copy%'", "0");
 }
 
+/* DuckDB calls shop_copy.duckdb shop_copy, which is also the schema's name. */
+static void a_file_may_have_the_schemas_name(void **state)
+{
+    struct fixture *f = *state;
+    struct test_stream first = { "t",
+                                 1,
+                                 ACTION_BEGIN,
+                                 .keyless = true,
+                                 .shape = &two,
+                                 .rows = rows_a,
+                                 .row_count = 2,
+                                 .rejects = 1 };
+    struct test_stream second = { "t",
+                                  1,
+                                  ACTION_JOIN,
+                                  .keyless = true,
+                                  .shape = &two,
+                                  .rows = rows_a,
+                                  .row_count = 2,
+                                  .next_shape = &promoted,
+                                  .next_rows = rows_b,
+                                  .next_row_count = 1 };
+    struct test_stream third = {
+        "t", 2, BEGIN_JOIN, .shape = &two, .rows = rows_a, .row_count = 1
+    };
+    f->file = "shop_copy.duckdb";
+    fixture_reopen(f);
+    fixture_write_epoch(f, 1, &first, 1);
+    fixture_write_epoch(f, 2, &second, 1);
+    fixture_write_epoch(f, 3, &third, 1);
+    (void)fixture_load(f, 1);
+    (void)fixture_load(f, 2);
+    fixture_expect(f, "SELECT count(*) FROM shop_copy.shop_copy.t", "5");
+    (void)fixture_load(f, 3);
+    fixture_expect(f, "SELECT count(*) FROM shop_copy.shop_copy.t", "1");
+}
+
 static void system_columns_say_when_and_which(void **state)
 {
     struct fixture *f = *state;
@@ -595,6 +632,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_copy_is_hidden_until_it_joins),
+        TEST(a_file_may_have_the_schemas_name),
         TEST(system_columns_say_when_and_which),
         TEST(i7_loading_twice_is_loading_once),
         TEST(i5_an_epoch_out_of_order_is_refused),
