@@ -77,6 +77,7 @@ static void a_file_may_have_the_schemas_name(void **state)
     (void)fixture_load(f, 1);
     (void)fixture_load(f, 2);
     fixture_expect(f, "SELECT count(*) FROM shop_copy.shop_copy.t", "5");
+    fixture_expect_refused(f, "SELECT count(*) FROM shop_copy.t", "Ambiguous");
     (void)fixture_load(f, 3);
     fixture_expect(f, "SELECT count(*) FROM shop_copy.shop_copy.t", "1");
 }
