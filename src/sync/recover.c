@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "sink/contract.h"
+#include "sink/dialect.h"
 #include "spool/manifest.h"
 
 #include <dirent.h>
@@ -61,4 +63,69 @@ int recover_foreign(const char *spool_dir, const char *lane, struct str destinat
               "removing them, their tables are read again",
               F_TEXT("lane", lane));
     return file_remove_tree(buf_text(&path), err);
+}
+
+/* query_row_fn: the one cell as a number. */
+static int take_number(void *ctx, const struct query_column *columns, size_t count,
+                       const struct str *cells, struct error *err)
+{
+    uint64_t *out = ctx;
+    (void)columns;
+    (void)count;
+    (void)err;
+    if (cells != NULL && cells[0].ptr != NULL)
+        (void)str_to_u64(cells[0], out);
+    return 0;
+}
+
+static int ask(struct warehouse *w, struct buf *sql, uint64_t *out, struct error *err)
+{
+    struct query_limits none = { 0 };
+    bool truncated = false;
+    *out = 0;
+    if (buf_check(sql, "a statement", err) != 0)
+        return -1;
+    return warehouse_query(w, buf_str(sql), &none, take_number, out, &truncated, err);
+}
+
+static int ask_for_table(struct warehouse *w, struct str schema, uint64_t *out,
+                         struct error *err)
+{
+    CLEANUP(buf_done) struct buf sql;
+    buf_init(&sql, 8192);
+    buf_add_text(&sql, "SELECT count(*) FROM information_schema.tables WHERE "
+                       "table_name = '" CONTRACT_REJECTED_TABLE "' AND table_schema = ");
+    dialect_quote_literal(&sql, schema);
+    return ask(w, &sql, out, err);
+}
+
+int recover_rejects(struct warehouse *w, struct str target_schema, struct plan *p,
+                    struct error *err)
+{
+    uint64_t tables = 0;
+    bool asked = false;
+    for (size_t i = 0; i < p->stream_count; i++) {
+        struct stream *st = &p->streams[i];
+        uint64_t rows = 0;
+        if (!st->resumed)
+            continue;
+        if (!asked && ask_for_table(w, target_schema, &tables, err) != 0)
+            return -1;
+        asked = true;
+        if (tables == 0)
+            return 0;
+        CLEANUP(buf_done) struct buf sql;
+        buf_init(&sql, 8192);
+        buf_add_text(&sql, "SELECT count(*) FROM ");
+        dialect_quote_table(&sql, target_schema, STR(CONTRACT_REJECTED_TABLE));
+        /* the number of a copy's rows is of that copy alone */
+        buf_printf(&sql, " WHERE _sdc_sequence = %lld", (long long)st->sequence);
+        if (ask(w, &sql, &rows, err) != 0)
+            return -1;
+        atomic_store(&st->rejected_before, rows);
+        if (rows > 0)
+            log_event(LOG_WARN, "rows of this copy were rejected by an earlier run",
+                      F_STR("table", st->table), F_UINT("rows", rows));
+    }
+    return 0;
 }

@@ -9,11 +9,18 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "sync/plan.h"
+#include "warehouse/client.h"
 
 /* Epochs that were captured for another destination (the file was deleted or replaced
  * since) hold parts of copies whose other parts are gone with it: they are removed with a
  * warning, and the tables are read again. */
 int recover_foreign(const char *spool_dir, const char *lane, struct str destination_id,
+                    struct error *err);
+
+/* Rows that earlier runs rejected of copies that go on now: such a copy is not whole,
+ * however well the rest of it is read. Each is told in the log. */
+int recover_rejects(struct warehouse *w, struct str target_schema, struct plan *p,
                     struct error *err);
 
 #endif

@@ -102,7 +102,7 @@ bool report_is_whole(const struct plan *plan)
     for (size_t i = 0; i < plan->stream_count; i++) {
         const struct stream *st = &plan->streams[i];
         if ((!st->orphan && !atomic_load(&st->joined)) ||
-            atomic_load(&st->rows_rejected) > 0)
+            atomic_load(&st->rows_rejected) > 0 || atomic_load(&st->rejected_before) > 0)
             return false;
     }
     return true;

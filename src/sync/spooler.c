@@ -235,6 +235,7 @@ static int begin_version(struct spooler *sp, const struct delivery *d, struct er
     st->spooled.epoch = 0;
     st->spooled.shape = d->shape->schema->version;
     atomic_store(&st->rows_rejected, 0); /* of the version before */
+    atomic_store(&st->rejected_before, 0);
     if (d->sequence > sp->sequence)
         sp->sequence = d->sequence;
     progress_begin(st, schema_hash(d->shape->schema), d->ranges, d->range_count);
@@ -266,6 +267,7 @@ static int add_rejects(struct spooler *sp, int index, const struct delivery *d,
     }
     uint64_t all =
         atomic_fetch_add(&st->rows_rejected, d->reject_count) + d->reject_count;
+    all += atomic_load(&st->rejected_before);
     if (all > sp->config->quarantine_limit && d->reject_count > 0 &&
         !atomic_exchange(&st->failed, true)) {
         pthread_mutex_lock(&st->lock);

@@ -79,6 +79,7 @@ struct stream {
     } spooled;
 
     atomic_uint_fast64_t rows_read, rows_rejected, rows_applied, rows_superseded;
+    atomic_uint_fast64_t rejected_before; /* of this copy, in the runs before this one */
     atomic_uint_fast64_t nulls_by_policy, bytes_read;
     atomic_int_fast64_t first_read_at, last_read_at;
     atomic_int_fast64_t started_at, ended_at; /* monotonic */

@@ -260,6 +260,22 @@ static void test_progress_follows_a_promotion(void **state)
     end(&f);
 }
 
+/* What earlier runs of the same copy rejected counts towards its limit. */
+static void test_rejects_of_the_run_before(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, INT64_C(60) * 1000000);
+    struct page_range one = { 0 };
+    struct page_position p = { .shape_hash = 1, .ranges = &one, .range_count = 1 };
+    spooler_resume(&f.a, &p);
+    atomic_store(&f.a.rejected_before, 2);
+    push(&f, rejects_of(&f.a, 1));
+    run(&f);
+    assert_true(atomic_load(&f.a.failed));
+    end(&f);
+}
+
 /* A resumed copy goes on in the epoch without a new beginning. */
 static void test_resumed(void **state)
 {
@@ -334,6 +350,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rejects_of_a_restart, make_root,
                                         remove_root),
         cmocka_unit_test_setup_teardown(test_progress_follows_a_promotion, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(test_rejects_of_the_run_before, make_root,
                                         remove_root),
         cmocka_unit_test_setup_teardown(test_resumed, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_replaced, make_root, remove_root),
