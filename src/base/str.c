@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include <endian.h>
+
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.len < b.len ? a.len : b.len;
@@ -179,14 +181,16 @@ unsigned str_utf8_next(struct str s, uint32_t *cp)
     return n;
 }
 
-/* Eight ASCII bytes at a time: most text is that. Where the first other one is near. */
+/* Where the first byte is that is not ASCII: eight at a time, since most text is ASCII.
+ */
 static size_t skip_ascii(struct str s, size_t i)
 {
     while (s.len - i >= 8) {
         uint64_t word;
         memcpy(&word, s.ptr + i, sizeof(word));
-        if ((word & UINT64_C(0x8080808080808080)) != 0)
-            break;
+        uint64_t high = le64toh(word) & UINT64_C(0x8080808080808080);
+        if (high != 0)
+            return i + (unsigned)__builtin_ctzll(high) / 8;
         i += 8;
     }
     while (i < s.len && (s.ptr[i] & 0x80) == 0)
