@@ -263,6 +263,48 @@ static void an_abandoned_version_takes_its_rows_along(void **state)
                    "_sdc_rejected _tailrace_copy_3_t u");
 }
 
+/* One stream twice in an epoch, and the newer version is the one that fails. */
+static void a_restart_whose_new_version_fails_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct load_outcome out = { 0 };
+    struct error err = { 0 };
+    struct test_stream live = {
+        "t", 1, BEGIN_JOIN, .shape = &two, .rows = rows_a, .row_count = 2
+    };
+    struct test_stream begin = {
+        "t", 2, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 2
+    };
+    struct test_stream restart[] = {
+        { "t", 2, ACTION_ABANDON, .shape = &two, .rows = rows_a, .row_count = 2 },
+        { "t", 3, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 2,
+          .damaged_shape = true },
+    };
+    struct test_stream late = {
+        "t", 3, ACTION_JOIN, .shape = &two, .rows = rows_a, .row_count = 1
+    };
+    bool excluded[] = { false, true };
+    fixture_write_epoch(f, 1, &live, 1);
+    fixture_write_epoch(f, 2, &begin, 1);
+    fixture_write_epoch(f, 3, restart, 2);
+    fixture_write_epoch(f, 4, &late, 1);
+    (void)fixture_load(f, 1);
+    (void)fixture_load(f, 2);
+    err = fixture_load_fails(f, 3, NULL, &out);
+    assert_int_equal(out.failed_stream, 1);
+    assert_int_equal(
+        sink_load_epoch(f->sink, f->arena, fixture_epoch_dir(f, 3), excluded, &out, &err),
+        0);
+    out = fixture_load(f, 4);
+    assert_int_equal(out.streams[0].applied, 0);
+    fixture_expect(f, "SELECT state, live_version, copy_version FROM _tailrace.stream",
+                   "failed|1|3");
+    fixture_expect(f,
+                   "SELECT string_agg(table_name) FROM duckdb_tables() WHERE "
+                   "schema_name = 'shop_copy'",
+                   "t");
+}
+
 static void reset_forgets_the_copy_and_keeps_the_table(void **state)
 {
     struct fixture *f = *state;
@@ -642,6 +684,7 @@ int main(void)
         TEST(a_second_version_replaces_the_first_whole),
         TEST(an_abandoned_copy_leaves_nothing),
         TEST(an_abandoned_version_takes_its_rows_along),
+        TEST(a_restart_whose_new_version_fails_leaves_nothing),
         TEST(reset_forgets_the_copy_and_keeps_the_table),
         TEST(a_failing_stream_is_named_and_can_be_left_out),
         TEST(somebody_elses_table_is_not_replaced),
