@@ -292,8 +292,8 @@ static int make_plan(struct job *j, struct error *err)
     if (plan_make(&j->context, j->catalog, &j->marks, since, &j->plan, err) != 0)
         return -1;
     tell_plan(j, since);
-    return recover_rejects(j->warehouse, j->request->integration.target_schema, &j->plan,
-                           err);
+    return recover_rejects(j->warehouse, j->request->integration.target_schema, since,
+                           &j->plan, err);
 }
 
 /* --- threads

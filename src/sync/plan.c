@@ -485,15 +485,21 @@ static int finished_since(const struct plan_context *c, const struct mark_list *
 /* Those that are left to copy move to the front. */
 static int leave_finished(const struct plan_context *c, const struct mark_list *marks,
                           int64_t since, struct selection *all, size_t *count,
-                          struct error *err)
+                          struct plan *p, struct error *err)
 {
     size_t left = 0;
+    p->finished = ARENA_ARRAY(p->arena, struct plan_refusal, *count + 1);
     for (size_t i = 0; i < *count; i++) {
         int finished = finished_since(c, marks, &all[i], since, err);
         if (finished < 0)
             return -1;
         if (finished == 0)
             all[left++] = all[i];
+        else
+            p->finished[p->finished_before++] =
+                (struct plan_refusal){ .database = arena_str(p->arena, all[i].db->name),
+                                       .table = arena_str(p->arena,
+                                                          all[i].table->schema.name) };
     }
     *count = left;
     return 0;
@@ -547,8 +553,7 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
     out->refusals = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
     size_t count = select_tables(c, catalog, out, all);
     size_t left = count;
-    int rc = leave_finished(c, marks, since, all, &left, err);
-    out->finished_before = count - left;
+    int rc = leave_finished(c, marks, since, all, &left, out, err);
     out->streams = xcalloc(left + marks->stream_count + 1, sizeof *out->streams);
     if (rc == 0 && count == 0 && out->refusal_count == 0) {
         rc = error_set(err, ERR_CONFIG, "no table of the source is selected");

@@ -21,7 +21,7 @@ struct plan_context {
     const struct sync_options *options;
 };
 
-/* A table that was selected by name and cannot be copied, and why. */
+/* A table that is not copied by this run, and why where that is for a person to know. */
 struct plan_refusal {
     struct str database, table, why;
 };
@@ -31,7 +31,9 @@ struct plan {
     struct stream *streams; /* owned; in copying order: small tables last, so that few
                                large ones do not wait for many small */
     size_t stream_count;
-    size_t finished_before; /* tables that the run being continued had finished */
+    struct plan_refusal *finished; /* tables that the run being continued had finished */
+    size_t finished_before;
+    uint64_t finished_rejected; /* rows of those that it could not represent */
     struct plan_refusal *refusals;
     size_t refusal_count;
     struct str *unmatched; /* patterns that named nothing */

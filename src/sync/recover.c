@@ -14,6 +14,9 @@
 
 #define ARENA_LIMIT ((size_t)512 << 20)
 
+/* Names of tables, each quoted: MySQL's are at most 64 characters. */
+#define REJECTS_SQL_BYTES ((size_t)64 << 20)
+
 /* Whether one captured epoch was made for another destination. */
 static int is_foreign(const char *epoch_dir, struct str destination_id, bool *out,
                       struct error *err)
@@ -99,33 +102,70 @@ static int ask_for_table(struct warehouse *w, struct str schema, uint64_t *out,
     return ask(w, &sql, out, err);
 }
 
-int recover_rejects(struct warehouse *w, struct str target_schema, struct plan *p,
-                    struct error *err)
+static void begin_count(struct buf *sql, struct str target_schema)
+{
+    buf_init(sql, REJECTS_SQL_BYTES);
+    buf_add_text(sql, "SELECT count(*) FROM ");
+    dialect_quote_table(sql, target_schema, STR(CONTRACT_REJECTED_TABLE));
+}
+
+/* The number of a copy's rows is of that copy alone. */
+static int count_resumed(struct warehouse *w, struct str target_schema, struct stream *st,
+                         struct error *err)
+{
+    uint64_t rows = 0;
+    CLEANUP(buf_done) struct buf sql;
+    begin_count(&sql, target_schema);
+    buf_printf(&sql, " WHERE _sdc_sequence = %lld", (long long)st->sequence);
+    if (ask(w, &sql, &rows, err) != 0)
+        return -1;
+    atomic_store(&st->rejected_before, rows);
+    if (rows > 0)
+        log_event(LOG_WARN, "rows of this copy were rejected by an earlier run",
+                  F_STR("table", st->table), F_UINT("rows", rows));
+    return 0;
+}
+
+static int count_finished(struct warehouse *w, struct str target_schema, int64_t since,
+                          struct plan *p, struct error *err)
+{
+    CLEANUP(buf_done) struct buf sql, name;
+    begin_count(&sql, target_schema);
+    buf_init(&name, 4096);
+    buf_printf(&sql, " WHERE epoch_us(_sdc_received_at) >= %lld AND _sdc_table IN (",
+               (long long)since);
+    for (size_t i = 0; i < p->finished_before; i++) {
+        buf_clear(&name);
+        buf_printf(&name, STR_FMT "." STR_FMT, STR_ARG(p->finished[i].database),
+                   STR_ARG(p->finished[i].table));
+        buf_add_text(&sql, i == 0 ? "" : ", ");
+        dialect_quote_literal(&sql, buf_str(&name));
+    }
+    buf_add_char(&sql, ')');
+    if (ask(w, &sql, &p->finished_rejected, err) != 0)
+        return -1;
+    if (p->finished_rejected > 0)
+        log_event(LOG_WARN, "the run being continued rejected rows of finished tables",
+                  F_UINT("rows", p->finished_rejected));
+    return 0;
+}
+
+int recover_rejects(struct warehouse *w, struct str target_schema, int64_t since,
+                    struct plan *p, struct error *err)
 {
     uint64_t tables = 0;
-    bool asked = false;
-    for (size_t i = 0; i < p->stream_count; i++) {
-        struct stream *st = &p->streams[i];
-        uint64_t rows = 0;
-        if (!st->resumed)
-            continue;
-        if (!asked && ask_for_table(w, target_schema, &tables, err) != 0)
+    size_t resumed = 0;
+    for (size_t i = 0; i < p->stream_count; i++)
+        resumed += p->streams[i].resumed ? 1 : 0;
+    if (resumed == 0 && p->finished_before == 0)
+        return 0;
+    if (ask_for_table(w, target_schema, &tables, err) != 0)
+        return -1;
+    if (tables == 0)
+        return 0;
+    for (size_t i = 0; i < p->stream_count; i++)
+        if (p->streams[i].resumed &&
+            count_resumed(w, target_schema, &p->streams[i], err) != 0)
             return -1;
-        asked = true;
-        if (tables == 0)
-            return 0;
-        CLEANUP(buf_done) struct buf sql;
-        buf_init(&sql, 8192);
-        buf_add_text(&sql, "SELECT count(*) FROM ");
-        dialect_quote_table(&sql, target_schema, STR(CONTRACT_REJECTED_TABLE));
-        /* the number of a copy's rows is of that copy alone */
-        buf_printf(&sql, " WHERE _sdc_sequence = %lld", (long long)st->sequence);
-        if (ask(w, &sql, &rows, err) != 0)
-            return -1;
-        atomic_store(&st->rejected_before, rows);
-        if (rows > 0)
-            log_event(LOG_WARN, "rows of this copy were rejected by an earlier run",
-                      F_STR("table", st->table), F_UINT("rows", rows));
-    }
-    return 0;
+    return p->finished_before == 0 ? 0 : count_finished(w, target_schema, since, p, err);
 }

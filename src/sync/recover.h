@@ -18,9 +18,10 @@
 int recover_foreign(const char *spool_dir, const char *lane, struct str destination_id,
                     struct error *err);
 
-/* Rows that earlier runs rejected of copies that go on now: such a copy is not whole,
- * however well the rest of it is read. Each is told in the log. */
-int recover_rejects(struct warehouse *w, struct str target_schema, struct plan *p,
-                    struct error *err);
+/* Rows that the run being continued, begun at `since`, rejected of copies that it had
+ * finished or that go on now: those are not whole, however well the rest is read. Each is
+ * told in the log. */
+int recover_rejects(struct warehouse *w, struct str target_schema, int64_t since,
+                    struct plan *p, struct error *err);
 
 #endif

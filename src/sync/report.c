@@ -97,7 +97,8 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
 
 bool report_is_whole(const struct plan *plan)
 {
-    if (plan->refusal_count > 0 || plan->unmatched_count > 0)
+    if (plan->refusal_count > 0 || plan->unmatched_count > 0 ||
+        plan->finished_rejected > 0)
         return false;
     for (size_t i = 0; i < plan->stream_count; i++) {
         const struct stream *st = &plan->streams[i];
