@@ -27,7 +27,7 @@ struct page_range {
 
 /* The progress of one table's copy. */
 struct page_position {
-    uint64_t shape_hash; /* schema_hash() of the shape being read */
+    uint64_t shape_hash; /* of the shape being read and of how its rows are written */
     int64_t first_at;    /* wall time of the first page */
     int64_t last_at;     /* wall time of the latest page */
     struct page_range *ranges;

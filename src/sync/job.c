@@ -325,6 +325,7 @@ static void *run_spooler(void *arg)
         .epoch_bytes = o->epoch_bytes,
         .epoch_age_us = o->epoch_age_us,
         .quarantine_limit = o->quarantine_limit,
+        .row_policy = sync_row_policy(o),
         .last_sequence = m == NULL ? 0 : m->sequence,
     };
     if (spooler_run(&c, &j->spool_error) != 0)

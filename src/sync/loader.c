@@ -92,8 +92,14 @@ static int load_one(struct loader *l, const char *dir, struct error *err)
 {
     CLEANUP(arena_free_at) struct arena *a = arena_new(MANIFEST_ARENA_LIMIT);
     struct manifest m = { 0 };
-    if (epoch_open(a, dir, &m, err) != 0)
+    if (epoch_open(a, dir, &m, err) != 0) {
+        if (err->code == ERR_PROTOCOL)
+            err->hint =
+                "The disk or another program changed captured files. Restore them, or "
+                "run `tailrace reset NAME`, which drops what is captured and copies "
+                "the tables from the start.";
         return -1;
+    }
     bool *excluded = ARENA_ARRAY(a, bool, m.stream_count + 1);
     exclude_failed(l, &m, excluded);
     struct backoff pause = { .first_us = 200 * 1000, .cap_us = 10 * 1000 * 1000 };

@@ -21,7 +21,8 @@ static const struct option TABLE[] = {
     { "tables", OPTION_TEXT, "", 0, 0, NULL,
       "Tables to copy: db.table patterns with * and ?, separated by commas; without a "
       "dot "
-      "the table of every database. Empty means all tables; views only when named." },
+      "the table of every database. Empty means all tables; views only when named "
+      "without * and ?." },
     { "exclude", OPTION_TEXT, "", 0, 0, NULL,
       "Tables to leave out, written as in tables." },
     { "method", OPTION_CHOICE, "auto", 0, 0, METHODS,
@@ -156,4 +157,10 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         return error_set(err, ERR_CONFIG,
                          "option 'spool_share' is smaller than 'epoch_bytes'");
     return 0;
+}
+
+uint64_t sync_row_policy(const struct sync_options *o)
+{
+    uint64_t choice = (uint64_t)o->dates * 2 + (o->replace_bad_text ? 1 : 0);
+    return choice * UINT64_C(0x9e3779b97f4a7c15); /* spread, to be mixed with a hash */
 }

@@ -60,4 +60,8 @@ const struct option *sync_option_table(void);
 int sync_options_parse(struct arena *a, const struct option_values *v,
                        struct sync_options *out, struct error *err);
 
+/* What decides how a row is written, as a number: rows of one copy are all written by one
+ * policy, so a copy under way goes on only while this and the shape stay the same. */
+uint64_t sync_row_policy(const struct sync_options *o);
+
 #endif

@@ -358,7 +358,7 @@ static bool resume(const struct plan_context *c, struct stream *st,
     if (m->state != STREAM_COPYING || m->copy_version == 0 || st->method != FULL_PAGES ||
         page_position_parse(st->arena, m->copy_progress, &p, &ignored) != 0)
         return false;
-    if (p.shape_hash != schema_hash(st->shape->schema) ||
+    if (p.shape_hash != (schema_hash(st->shape->schema) ^ sync_row_policy(c->options)) ||
         (p.first_at != 0 && clock_wall_us() - p.first_at > c->options->resume_us))
         return false;
     st->version = m->copy_version;

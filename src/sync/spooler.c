@@ -238,7 +238,8 @@ static int begin_version(struct spooler *sp, const struct delivery *d, struct er
     atomic_store(&st->rejected_before, 0);
     if (d->sequence > sp->sequence)
         sp->sequence = d->sequence;
-    progress_begin(st, schema_hash(d->shape->schema), d->ranges, d->range_count);
+    progress_begin(st, schema_hash(d->shape->schema) ^ sp->config->row_policy, d->ranges,
+                   d->range_count);
     int index = touch(sp, st);
     announce_shape(sp, index, d->shape);
     epoch_set_action(sp->epoch, index, ACTION_BEGIN);
@@ -287,12 +288,13 @@ static int add_rejects(struct spooler *sp, int index, const struct delivery *d,
 }
 
 /* A promoted column is part of what the next job expects to find when it goes on. */
-static void follow_shape(struct stream *st, const struct table_schema *shape)
+static void follow_shape(const struct spooler *sp, struct stream *st,
+                         const struct table_schema *shape)
 {
     if (shape->version <= st->spooled.shape)
         return;
     st->spooled.shape = shape->version;
-    st->spooled.progress.shape_hash = schema_hash(shape);
+    st->spooled.progress.shape_hash = schema_hash(shape) ^ sp->config->row_policy;
 }
 
 static void advance(struct stream *st, const struct block *b)
@@ -329,7 +331,7 @@ static int add_rows(struct spooler *sp, const struct delivery *d, struct error *
     if (atomic_load(&st->failed))
         return 0;
     advance(st, d->block);
-    follow_shape(st, d->shape->schema);
+    follow_shape(sp, st, d->shape->schema);
     if (page_position_done(&st->spooled.progress))
         epoch_set_action(sp->epoch, index, ACTION_JOIN);
     return 0;

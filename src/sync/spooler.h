@@ -28,6 +28,7 @@ struct spooler_config {
     uint64_t epoch_bytes;
     int64_t epoch_age_us;
     uint64_t quarantine_limit; /* rejected rows of one stream */
+    uint64_t row_policy;       /* sync_row_policy(): mixed into the progress */
     int64_t last_sequence;     /* the highest number reserved before */
 };
 

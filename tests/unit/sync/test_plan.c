@@ -409,6 +409,21 @@ static void a_copy_from_another_source_starts_over(void **state)
     option_values_free(values);
 }
 
+static void a_copy_written_by_another_policy_starts_over(void **state)
+{
+    struct fixture *f = *state;
+    (void)add_simple(f, STR("d"), STR("t"));
+    struct stream_mark m = copying(f, shape_hash_of_plan(f), clock_wall_us());
+    mark(f, &m);
+    f->options.replace_bad_text = true;
+    make(f);
+    assert_false(f->plan.streams[0].resumed);
+    f->options.replace_bad_text = false;
+    f->options.dates = DATE_REJECT;
+    make(f);
+    assert_false(f->plan.streams[0].resumed);
+}
+
 static void a_copy_that_began_too_long_ago_starts_over(void **state)
 {
     struct fixture *f = *state;
@@ -519,6 +534,7 @@ int main(void)
         TEST(bad_dates_as_text_add_a_companion_column),
         TEST(i10_an_unfinished_copy_goes_on_behind_its_last_row),
         TEST(a_copy_of_another_shape_starts_over_under_the_next_version),
+        TEST(a_copy_written_by_another_policy_starts_over),
         TEST(a_copy_that_began_too_long_ago_starts_over),
         TEST(an_unfinished_copy_of_a_deselected_table_is_dropped),
         TEST(versions_grow_past_what_the_destination_has),
