@@ -55,6 +55,10 @@ bool str_to_i64(struct str s, int64_t *out);
  * folded when `fold`. */
 bool str_glob(struct str pattern, struct str text, bool fold);
 
+/* Edits of single bytes that turn a into b: how near a mistyped name is. Texts of more
+ * than 64 bytes are not compared; they are 99 apart. */
+unsigned str_distance(struct str a, struct str b);
+
 /* Well-formed UTF-8 by Unicode 15 table 3-7: no surrogates, no overlong forms. */
 bool str_is_utf8(struct str s);
 

@@ -95,7 +95,7 @@ enum exit_code cli_exit_of(const struct error *err)
     return EXIT_BUG;
 }
 
-void cli_print_error(const struct cli *cli, const struct error *err)
+void cli_print_error(const struct cli *cli, const struct error *err, int exit)
 {
     CLEANUP(buf_done) struct buf b;
     buf_init(&b, (size_t)64 << 10);
@@ -109,7 +109,7 @@ void cli_print_error(const struct cli *cli, const struct error *err)
             buf_add_text(&b, "null");
         else
             buf_add_json(&b, str_of(err->hint));
-        buf_printf(&b, ",\"exit\":%d}\n", (int)cli_exit_of(err));
+        buf_printf(&b, ",\"exit\":%d}\n", exit);
     } else {
         buf_printf(&b, "tailrace: %s\n", err->text);
         if (err->hint != NULL)
@@ -132,6 +132,48 @@ static int usage(struct error *err, const char *text, struct str what, const cha
     (void)error_set(err, ERR_CONFIG, "%s '" STR_FMT "'", text, STR_ARG(what));
     err->hint = hint;
     return -1;
+}
+
+/* Errors of the command line itself are told as it asks, too. */
+static bool asks_json(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+/* A name that was mistyped, and the one that was most probably meant. */
+struct meant {
+    struct str typed;
+    const char *nearest; /* NULL: none is near */
+    unsigned least;
+};
+
+static void meant_try(struct meant *m, const char *name)
+{
+    CLEANUP(buf_done) struct buf flag;
+    buf_init(&flag, 256);
+    for (const char *c = name; *c != '\0'; c++)
+        buf_add_char(&flag, *c == '_' ? '-' : *c);
+    unsigned distance = str_distance(m->typed, buf_str(&flag));
+    if (distance < m->least) {
+        m->least = distance;
+        m->nearest = name;
+    }
+}
+
+static struct meant meant_for(struct str typed)
+{
+    return (struct meant){ .typed = typed, .least = (unsigned)typed.len / 2 + 1 };
+}
+
+const char *cli_nearest_command(struct str typed)
+{
+    struct meant m = meant_for(typed);
+    for (size_t i = 0; cli_commands[i] != NULL; i++)
+        meant_try(&m, cli_commands[i]->name);
+    return m.nearest;
 }
 
 static const struct command *find_command(struct str name)
@@ -161,6 +203,40 @@ static struct option_values *values_of(struct cli *cli, struct str name,
     return NULL;
 }
 
+static int unknown_option(struct cli *cli, struct str name, struct error *err)
+{
+    const struct option *tables[] = { cli->command->options,
+                                      cli->command->more_table == NULL
+                                          ? NULL
+                                          : cli->command->more_table(),
+                                      cli_common_options };
+    struct meant m = meant_for(name);
+    CLEANUP(buf_done) struct buf nearest;
+    buf_init(&nearest, 256);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const struct option *o = tables[i]; o != NULL && o->name != NULL; o++)
+            meant_try(&m, o->name);
+    for (const char *c = m.nearest; c != NULL && *c != '\0'; c++)
+        buf_add_char(&nearest, *c == '_' ? '-' : *c);
+    (void)error_set(err, ERR_CONFIG, "unknown option '--" STR_FMT "'%s%s%s",
+                    STR_ARG(name), m.nearest == NULL ? "" : "; the nearest is '--",
+                    buf_text(&nearest), m.nearest == NULL ? "" : "'");
+    err->hint = "Run the command with --help to see its options.";
+    return -1;
+}
+
+static int wrong_operands(const struct cli *cli, struct error *err)
+{
+    (void)error_set(err, ERR_CONFIG,
+                    "%d operand%s given; usage: tailrace %s %s [OPTIONS]",
+                    cli->operand_count, cli->operand_count == 1 ? "" : "s",
+                    cli->command->name, cli->command->operands);
+    err->hint = cli->operand_count > cli->command->max_operands
+                    ? "An operand with spaces or * in it wants quotes; --help tells more."
+                    : "Run the command with --help to see what it does.";
+    return -1;
+}
+
 /* --name=value, --name value, --name and --no-name for booleans. Returns how many
  * arguments were used, or -1. */
 static int parse_option(struct cli *cli, char **argv, int left, struct error *err)
@@ -175,14 +251,14 @@ static int parse_option(struct cli *cli, char **argv, int left, struct error *er
         v = values_of(cli, (struct str){ name.ptr + 3, name.len - 3 }, &o);
     }
     if (v == NULL || (negated && (o->type != OPTION_BOOL || value.ptr != NULL)))
-        return usage(err, "unknown option", str_of(argv[0]),
-                     "Run the command with --help to see its options.");
+        return unknown_option(cli, name, err);
     if (o->type == OPTION_BOOL && value.ptr == NULL)
         value = negated ? STR("no") : STR("yes");
     else if (value.ptr != NULL)
         ;
     else if (left < 2)
-        return usage(err, "no value behind option", name, "Write --name value.");
+        return usage(err, "no value behind option", str_of(argv[0]),
+                     "Write --OPTION VALUE or --OPTION=VALUE; --help lists the options.");
     if (value.ptr != NULL)
         return option_set(v, str_of(o->name), value, err) == 0 ? 1 : -1;
     return option_set(v, str_of(o->name), str_of(argv[1]), err) == 0 ? 2 : -1;
@@ -216,12 +292,8 @@ static int parse_arguments(struct cli *cli, int argc, char **argv, bool *help,
     if (*help)
         return 0;
     if (cli->operand_count < cli->command->min_operands ||
-        cli->operand_count > cli->command->max_operands) {
-        (void)error_set(err, ERR_CONFIG, "usage: tailrace %s %s [OPTIONS]",
-                        cli->command->name, cli->command->operands);
-        err->hint = "Run the command with --help to see what it does.";
-        return -1;
-    }
+        cli->operand_count > cli->command->max_operands)
+        return wrong_operands(cli, err);
     return 0;
 }
 
@@ -261,6 +333,11 @@ int cli_password(struct cli *cli, struct secret *from_url, struct secret **out,
 {
     struct str file = option_text(cli->common, "password_file");
     *out = secret_take_env("TAILRACE_SOURCE_PASSWORD");
+    if (*out != NULL && file.len > 0)
+        log_event(LOG_WARN,
+                  "TAILRACE_SOURCE_PASSWORD is set and comes first: the "
+                  "password file is not read",
+                  F_STR("file", file));
     if (*out == NULL && file.len > 0) {
         *out = secret_from_file(arena_text(cli->arena, file), err);
         if (*out == NULL) {
@@ -337,6 +414,7 @@ static int run_command(struct cli *cli, int argc, char **argv, struct error *err
         cli->values = option_values_new(cli->command->options);
     if (cli->command->more_table != NULL)
         cli->more_values = option_values_new(cli->command->more_table());
+    cli->json = asks_json(argc, argv);
     if (parse_arguments(cli, argc, argv, &help, err) != 0)
         return EXIT_USAGE;
     if (help) {
@@ -351,6 +429,19 @@ static int run_command(struct cli *cli, int argc, char **argv, struct error *err
     find_data_dir(cli);
     catch_signals(cli->cancel);
     return cli->command->run(cli, err);
+}
+
+static int unknown_command(int argc, char **argv)
+{
+    struct cli cli = { .json = asks_json(argc, argv) };
+    struct error err = { 0 };
+    const char *nearest = cli_nearest_command(str_of(argv[1]));
+    (void)error_set(&err, ERR_CONFIG, "unknown command '%s'%s%s%s", argv[1],
+                    nearest == NULL ? "" : "; the nearest is '",
+                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'");
+    err.hint = "`tailrace help` lists the commands.";
+    cli_print_error(&cli, &err, EXIT_USAGE);
+    return EXIT_USAGE;
 }
 
 static int no_command(int argc, char **argv)
@@ -368,13 +459,8 @@ static int no_command(int argc, char **argv)
             return EXIT_OK;
         }
     }
-    if (argc > 1 && !asked) {
-        (void)fprintf(stderr,
-                      "tailrace: unknown command '%s'\n"
-                      "hint: `tailrace --help` lists the commands.\n",
-                      argv[1]);
-        return EXIT_USAGE;
-    }
+    if (argc > 1 && !asked)
+        return unknown_command(argc, argv);
     cli_help(&text, NULL, isatty(STDOUT_FILENO) == 1);
     if (asked)
         cli_write(&text);
@@ -395,9 +481,9 @@ int cli_main(int argc, char **argv)
     struct error err = { 0 };
     int rc = run_command(&cli, argc - 2, argv + 2, &err);
     if (err.code != ERR_NONE) {
-        cli_print_error(&cli, &err);
         if (rc < 0)
             rc = (int)cli_exit_of(&err);
+        cli_print_error(&cli, &err, rc);
     }
     cli_done(&cli);
     return rc;

@@ -72,8 +72,9 @@ extern const struct option cli_common_options[];
 /* Exit code of an error. */
 enum exit_code cli_exit_of(const struct error *err);
 
-/* Print an error as people or programs read it, on standard error. */
-void cli_print_error(const struct cli *cli, const struct error *err);
+/* Print an error as people or programs read it, on standard error; exit is the code that
+ * the program ends with. */
+void cli_print_error(const struct cli *cli, const struct error *err, int exit);
 
 /* The password of a source: TAILRACE_SOURCE_PASSWORD, --password-file, the URL's, a
  * prompt when there is a terminal, else none. from_url moves to the result. 0 with *out
@@ -83,6 +84,9 @@ int cli_password(struct cli *cli, struct secret *from_url, struct secret **out,
 
 /* Open the state of --data-dir. */
 struct state *cli_state(struct cli *cli, struct error *err);
+
+/* The command whose name is nearest to what was typed, or NULL when none is near. */
+const char *cli_nearest_command(struct str typed);
 
 /* The integration of this name; ERR_CONFIG naming those that exist. */
 int cli_integration(struct cli *cli, struct state *s, struct str name,

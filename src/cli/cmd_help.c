@@ -26,7 +26,10 @@ static int help_on(const struct cli *cli, struct buf *out, struct error *err)
             cli_help(out, cli_commands[i], colour);
             return 0;
         }
-    (void)error_set(err, ERR_CONFIG, "there is no command '%s'", cli->operands[0]);
+    const char *nearest = cli_nearest_command(str_of(cli->operands[0]));
+    (void)error_set(err, ERR_CONFIG, "unknown command '%s'%s%s%s", cli->operands[0],
+                    nearest == NULL ? "" : "; the nearest is '",
+                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'");
     err->hint = "`tailrace help` lists the commands.";
     return -1;
 }
@@ -44,7 +47,9 @@ static int run_help(struct cli *cli, struct error *err)
         cli_reference(&out);
     else
         rc = help_on(cli, &out, err);
-    if (rc != 0 || buf_check(&out, "the help", err) != 0)
+    if (rc != 0)
+        return EXIT_USAGE;
+    if (buf_check(&out, "the help", err) != 0)
         return -1;
     cli_write(&out);
     return EXIT_OK;

@@ -170,30 +170,6 @@ static bool is_wanted(const struct draft *d, const struct discover_request *r,
     return false;
 }
 
-/* Edits that turn a into b, counted to 16; long names are not compared. */
-static unsigned edit_distance(struct str a, struct str b)
-{
-    unsigned row[65];
-    if (a.len > 64 || b.len > 64)
-        return 99;
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b.len; j++) {
-            unsigned best = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b.len];
-}
-
 static int no_such_database(struct str want, const struct session_result *have,
                             struct error *err)
 {
@@ -201,7 +177,7 @@ static int no_such_database(struct str want, const struct session_result *have,
     unsigned least = (unsigned)want.len / 2 + 1;
     for (size_t i = 0; i < have->row_count; i++) {
         struct str name = have->cells[i * 2];
-        unsigned distance = edit_distance(want, name);
+        unsigned distance = str_distance(want, name);
         if (distance < least && !is_system(name)) {
             least = distance;
             nearest = name;

@@ -194,6 +194,19 @@ static void a_bad_byte_is_found_at_every_offset(void **state)
     }
 }
 
+static void a_distance_counts_edits(void **state)
+{
+    (void)state;
+    char long_text[65];
+    memset(long_text, 'a', sizeof long_text);
+    assert_int_equal(str_distance(STR("tables"), STR("tables")), 0);
+    assert_int_equal(str_distance(STR("tabels"), STR("tables")), 2);
+    assert_int_equal(str_distance(STR("snc"), STR("sync")), 1);
+    assert_int_equal(str_distance(STR(""), STR("run")), 3);
+    assert_int_equal(str_distance((struct str){ long_text, 64 }, STR("a")), 63);
+    assert_int_equal(str_distance((struct str){ long_text, 65 }, STR("a")), 99);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(numbers_are_whole_and_in_range),
         cmocka_unit_test(patterns_match_like_a_shells),
         cmocka_unit_test(a_nasty_pattern_ends_soon),
+        cmocka_unit_test(a_distance_counts_edits),
         cmocka_unit_test(utf8_follows_table_3_7),
         cmocka_unit_test(a_bad_byte_is_found_at_every_offset),
     };
