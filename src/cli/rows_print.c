@@ -17,6 +17,9 @@
 /* A table is held whole, for its widths. */
 #define TABLE_BYTES ((size_t)256 << 20)
 
+/* Characters of a cell in a table: one long text must not widen every line. */
+#define CELL_CHARS 120
+
 enum cell_kind { CELL_TEXT = 0, CELL_NUMBER, CELL_BOOL, CELL_JSON };
 
 struct head {
@@ -37,6 +40,7 @@ struct rows_print {
     bool is_explain;     /* of EXPLAIN: drawings of many lines, not cells */
     size_t table_bytes;
     uint64_t rows;
+    uint64_t cut_cells; /* of a table */
 };
 
 struct rows_print *rows_print_new(enum rows_format format, rows_write_fn *write,
@@ -231,16 +235,38 @@ static void explain_row(struct rows_print *p, const struct str *cells)
     buf_add_char(&p->out, '\n');
 }
 
+/* A long cell loses its end, and shows that it did. */
+static void table_cell(struct rows_print *p, struct str cell)
+{
+    size_t chars = 0, at = 0;
+    for (; at < cell.len && chars < CELL_CHARS; chars++) {
+        unsigned n = str_utf8_next((struct str){ cell.ptr + at, cell.len - at }, NULL);
+        at += n == 0 ? 1 : n;
+    }
+    if (at >= cell.len) {
+        table_add(p->table, cell);
+        return;
+    }
+    CLEANUP(buf_done) struct buf cut;
+    buf_init(&cut, 4096);
+    buf_add(&cut, cell.ptr, at);
+    buf_add_text(&cut, "…");
+    p->cut_cells++;
+    table_add(p->table, buf_str(&cut));
+}
+
 static int table_row(struct rows_print *p, const struct str *cells, struct error *err)
 {
     for (size_t i = 0; i < p->count; i++) {
-        p->table_bytes += cells[i].len + sizeof(struct str) + 16;
+        p->table_bytes +=
+            (cells[i].len < CELL_CHARS * 4 ? cells[i].len : CELL_CHARS * 4) +
+            sizeof(struct str) + 16;
         if (p->table_bytes > TABLE_BYTES) {
             (void)error_set(err, ERR_LIMIT, "the result is too large for a table");
             err->hint = "Choose --format csv or ndjson, which are written row by row.";
             return -1;
         }
-        table_add(p->table, cells[i].ptr == NULL ? STR("NULL") : cells[i]);
+        table_cell(p, cells[i].ptr == NULL ? STR("NULL") : cells[i]);
     }
     return 0;
 }
@@ -286,6 +312,9 @@ int rows_print_end(struct rows_print *p, struct error *err)
         table_print(p->table, &p->out);
         buf_printf(&p->out, "(%llu row%s)\n", (unsigned long long)p->rows,
                    p->rows == 1 ? "" : "s");
+        if (p->cut_cells > 0)
+            buf_printf(&p->out, "(%llu long cell%s cut; --format csv shows all of it)\n",
+                       (unsigned long long)p->cut_cells, p->cut_cells == 1 ? "" : "s");
     }
     if (p->format == ROWS_JSON)
         buf_add_text(&p->out, p->heads == NULL ? "[]\n" : p->rows == 0 ? "]\n" : "\n]\n");

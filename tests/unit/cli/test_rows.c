@@ -148,6 +148,33 @@ static void a_closed_reader_ends_the_query(void **state)
     assert_int_equal(err.code, ERR_CANCELLED);
 }
 
+/* 120 characters stay, whatever their bytes; the cut shows in the cell and below. */
+static void a_long_cell_is_cut_in_a_table_alone(void **state)
+{
+    (void)state;
+    static const struct query_column column[] = { { { "t", 1 }, { "VARCHAR", 7 } } };
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, 1024);
+    for (int i = 0; i < 121; i++)
+        buf_add_text(&text, "ü");
+    for (size_t chars = 120; chars <= 121; chars++) {
+        static const enum rows_format FORMATS[] = { ROWS_TABLE, ROWS_CSV };
+        for (size_t f = 0; f < 2; f++) {
+            struct str cell = { buf_text(&text), chars * 2 };
+            struct error err = { 0 };
+            CLEANUP(buf_done) struct buf out;
+            buf_init(&out, 4096);
+            struct rows_print *p = rows_print_new(FORMATS[f], collect, &out);
+            assert_int_equal(rows_print_row(p, column, 1, &cell, &err), 0);
+            assert_int_equal(rows_print_end(p, &err), 0);
+            rows_print_free(p);
+            bool cut = FORMATS[f] == ROWS_TABLE && chars == 121;
+            assert_int_equal(strstr(buf_text(&out), "ü…") != NULL, cut);
+            assert_int_equal(strstr(buf_text(&out), "(1 long cell cut") != NULL, cut);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +185,7 @@ int main(void)
         cmocka_unit_test(tables_say_null_and_set_numbers_to_the_right),
         cmocka_unit_test(a_plan_keeps_its_lines),
         cmocka_unit_test(a_closed_reader_ends_the_query),
+        cmocka_unit_test(a_long_cell_is_cut_in_a_table_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
