@@ -20,8 +20,8 @@ static const char *const FORMATS[] = { "auto", "table", "csv", "json", "ndjson",
 
 static const struct option SQL_OPTIONS[] = {
     { "name", OPTION_TEXT, "", 0, 0, NULL,
-      "Ask the destination of this integration; may be left out when there is only "
-      "one." },
+      "Ask the destination of this integration; may be left out when all that have "
+      "tables load into one file." },
     { "destination", OPTION_TEXT, "", 0, 0, NULL,
       "Ask this database: duckdb:PATH. It must exist." },
     { "format", OPTION_CHOICE, "auto", 0, 0, FORMATS,
@@ -36,6 +36,46 @@ static const struct option SQL_OPTIONS[] = {
 /* --- which database
  * ---------------------------------------------------------------------- */
 
+/* Whether a run of it ever came as far as a table. */
+static int has_tables(struct cli *cli, struct state *s, const struct integration *i,
+                      struct error *err)
+{
+    struct job_row *jobs = NULL;
+    struct report_row *rows = NULL;
+    size_t job_count = 0, count = 0;
+    if (state_job_list(s, cli->arena, i->name, 20, &jobs, &job_count, err) != 0)
+        return -1;
+    for (size_t j = 0; j < job_count && count == 0; j++)
+        if (jobs[j].outcome == JOB_RUNNING)
+            return 1;
+        else if (state_report_list(s, cli->arena, jobs[j].id, &rows, &count, err) != 0)
+            return -1;
+    return count > 0;
+}
+
+/* Leave those that have something to ask, and one of each file; when none has, all. */
+static int drop_empty(struct cli *cli, struct state *s, struct integration *all,
+                      size_t *count, struct error *err)
+{
+    struct integration *kept = ARENA_ARRAY(cli->arena, struct integration, *count);
+    size_t n = 0;
+    for (size_t i = 0; i < *count; i++) {
+        int has = has_tables(cli, s, &all[i], err);
+        if (has < 0)
+            return -1;
+        for (size_t k = 0; k < n; k++)
+            if (str_eq(kept[k].destination, all[i].destination))
+                has = 0;
+        if (has == 1)
+            kept[n++] = all[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        all[i] = kept[i];
+    if (n > 0)
+        *count = n;
+    return 0;
+}
+
 /* The only integration there is. */
 static int only_integration(struct cli *cli, struct state *s, struct integration *out,
                             struct error *err)
@@ -43,6 +83,8 @@ static int only_integration(struct cli *cli, struct state *s, struct integration
     struct integration *all = NULL;
     size_t count = 0;
     if (state_integration_list(s, cli->arena, &all, &count, err) != 0)
+        return -1;
+    if (count > 1 && drop_empty(cli, s, all, &count, err) != 0)
         return -1;
     if (count == 1) {
         *out = all[0];
@@ -56,7 +98,8 @@ static int only_integration(struct cli *cli, struct state *s, struct integration
         (void)error_set(err, ERR_CONFIG, "no integration is recorded in '%s'",
                         cli->data_dir);
     else
-        (void)error_set(err, ERR_CONFIG, "there are %zu integrations: %s", count,
+        (void)error_set(err, ERR_CONFIG,
+                        "there are several databases to ask, those of %s",
                         buf_text(&names));
     err->hint = "Say which database to ask: --name NAME or --destination duckdb:PATH.";
     return -1;
@@ -216,13 +259,17 @@ const struct command cmd_sql = {
         "SUMMARIZE, EXPLAIN) in the DuckDB file of an integration, through the process "
         "that owns the file, so it works while a run loads. Statements that write, and "
         "functions that reach files or the network, are refused.\n\n"
-        "Tables are in the schema named after the integration. A STATEMENT of - is read "
+        "Tables are in the schema named after the integration. When the file has the "
+        "same "
+        "name (shop.duckdb), DuckDB wants both: shop.shop.orders. A table on the screen "
+        "cuts cells after 120 characters; the other formats do not. A STATEMENT of - is "
+        "read "
         "from standard input. NULL is an empty field in CSV and null in JSON, where "
         "numbers keep every digit.\n\n"
         "Examples:\n"
         "  tailrace sql \"SELECT count(*) FROM shop.orders\"\n"
         "  tailrace sql \"SELECT * FROM shop.orders\" --format csv > orders.csv\n"
-        "  tailrace sql \"SHOW ALL TABLES\" --destination duckdb:shop.duckdb\n",
+        "  tailrace sql \"SHOW ALL TABLES\" --destination duckdb:analytics.duckdb\n",
     .options = SQL_OPTIONS,
     .min_operands = 1,
     .max_operands = 1,
