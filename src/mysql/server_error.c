@@ -4,13 +4,14 @@
 
 #define HINT_ACCOUNT                                                                     \
     "Check user and password, that the account may connect from this host, and whether " \
-    "it "                                                                                \
-    "requires TLS."
+    "it requires TLS (?tls=verify-identity)."
 #define HINT_SELECT "Grant SELECT on it to the account, or deselect it."
 #define HINT_AGAIN "It is tried again; if it stays, look at the load of the server."
 #define HINT_REACH                                                                 \
     "Check host and port, that the server runs, and firewalls or security groups " \
     "between."
+#define HINT_NO_PASSWORD \
+    "No password was sent: set TAILRACE_SOURCE_PASSWORD, or give --password-file."
 #define HINT_TLS                                                                        \
     "Check that the server offers TLS, that its certificate names this host, and that " \
     "the "                                                                              \
@@ -116,5 +117,8 @@ int server_error_set(struct error *err, uint32_t number, struct str text)
         error_set(err, code, "server error %u: " STR_FMT, number, STR_ARG(text));
     err->remote = number;
     err->hint = known != NULL ? known->hint : NULL;
+    /* what the client sent decides whether it is worth looking at the password itself */
+    if (number == 1045 && str_ends(text, STR("(using password: NO)")))
+        err->hint = HINT_NO_PASSWORD;
     return -1;
 }

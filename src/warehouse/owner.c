@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -383,6 +384,7 @@ int warehouse_process(int argc, char **argv, const struct warehouse_backend *bac
     struct command command = { .idle_ms = 2000 };
     struct error err = { 0 };
     log_open(LOG_TEXT, LOG_INFO);
+    (void)prctl(PR_SET_NAME, "tailrace"); /* it was started as /proc/self/exe: "exe" */
     command.settings = xcalloc((size_t)argc + 1, sizeof(*command.settings));
     int rc = command_read(&command, argc, argv, &err);
     if (rc == 0) {
