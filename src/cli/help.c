@@ -18,7 +18,7 @@ const char help_intro[] =
     "and a row "
     "that cannot be represented is put aside with its reason, never changed silently.\n\n"
     "One line makes a copy, another one asks it:\n"
-    "  tailrace sync mysql://reader@db.example.com/shop duckdb:shop.duckdb\n"
+    "  tailrace sync mysql://reader@db.example.com/shop duckdb:analytics.duckdb\n"
     "  tailrace sql \"SELECT count(*) FROM shop.orders\"\n\n"
     "What `sync` ran is kept under a name, by default that of the first database: `run "
     "NAME` "
