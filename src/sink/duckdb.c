@@ -59,7 +59,8 @@ static int settings_read(struct settings *out, const char *path,
     return 0;
 }
 
-/* The order matters: with external access off the temporary directory cannot be named. */
+/* External access goes off only when the file is attached and the temporary directory
+ * named. */
 static int configure(struct duckdb_sink *s, const struct settings *set,
                      duckdb_config *config, struct error *err)
 {
@@ -70,7 +71,6 @@ static int configure(struct duckdb_sink *s, const struct settings *set,
         { "autoinstall_known_extensions", "false" },
         { "autoload_known_extensions", "false" },
         { "allow_community_extensions", "false" },
-        { "enable_external_access", "false" },
     };
     if (s->api.create_config(config) != DuckDBSuccess)
         return error_set(err, ERR_TARGET, "DuckDB has no memory for its configuration");
@@ -94,26 +94,57 @@ static void remove_empty_file(const char *path)
         (void)unlink(path);
 }
 
-static int keep_catalog(void *ctx, const struct str *cells, size_t count,
-                        struct error *err)
+/* What the file is called inside: its own name. A name with a dot cannot be a schema's,
+ * so "shop.orders" in shop.duckdb means one thing; DuckDB itself would call the database
+ * "shop". */
+static char *name_inside(const char *path)
 {
-    struct duckdb_sink *s = ctx;
     struct buf name;
-    (void)count;
-    (void)err;
+    const char *slash = strrchr(path, '/');
+    const char *base = slash == NULL ? path : slash + 1;
     buf_init(&name, 4096);
-    buf_add_str(&name, cells[0]);
-    s->catalog = buf_take(&name);
-    return 1;
+    buf_add_text(&name, base);
+    if (strchr(base, '.') == NULL)
+        buf_add_text(&name, ".duckdb");
+    return buf_take(&name);
 }
 
+static int attach(struct duckdb_sink *s, struct error *err)
+{
+    CLEANUP(buf_done) struct buf sql;
+    duckdb_result result = { 0 };
+    buf_init(&sql, 16384);
+    buf_add_text(&sql, "ATTACH ");
+    dialect_quote_literal(&sql, str_of(s->path));
+    buf_add_text(&sql, " AS ");
+    dialect_quote_ident(&sql, str_of(s->catalog));
+    if (buf_check(&sql, "path of the DuckDB file", err) != 0)
+        return -1;
+    int rc = 0;
+    if (s->api.query(s->con, buf_text(&sql), &result) != DuckDBSuccess)
+        rc = duckdb_fail_open(err, s->path, s->api.result_error(&result));
+    s->api.destroy_result(&result);
+    return rc;
+}
+
+int duckdb_use(struct duckdb_sink *s, struct error *err)
+{
+    CLEANUP(buf_done) struct buf sql;
+    buf_init(&sql, 8192);
+    buf_add_text(&sql, "USE ");
+    dialect_quote_ident(&sql, str_of(s->catalog));
+    return sql_run(s, buf_text(&sql), err);
+}
+
+/* The file is attached to an instance without one of its own: then its name inside is
+ * ours to choose. */
 static int open_database(struct duckdb_sink *s, const struct settings *set,
                          struct error *err)
 {
     duckdb_config config = NULL;
     char *why = NULL;
     int rc = configure(s, set, &config, err);
-    if (rc == 0 && s->api.open_ext(s->path, &s->db, config, &why) != DuckDBSuccess)
+    if (rc == 0 && s->api.open_ext(NULL, &s->db, config, &why) != DuckDBSuccess)
         rc = duckdb_fail_open(err, s->path, why);
     if (why != NULL)
         s->api.free(why);
@@ -121,11 +152,13 @@ static int open_database(struct duckdb_sink *s, const struct settings *set,
         s->api.destroy_config(&config);
     if (rc == 0 && s->api.connect(s->db, &s->con) != DuckDBSuccess)
         rc = error_set(err, ERR_TARGET, "DuckDB gives no connection to '%s'", s->path);
+    s->catalog = name_inside(s->path);
+    if (rc == 0)
+        rc = attach(s, err);
     if (rc == 0 && (sql_run(s, "SET GLOBAL TimeZone = 'UTC'", err) != 0 ||
-                    sql_run(s, "SET lock_configuration = true", err) != 0 ||
-                    sql_rows(s, "SELECT current_database()", NULL, 0,
-                             SQL_INTO(keep_catalog, s), err) != 0 ||
-                    meta_prepare(s, err) != 0))
+                    sql_run(s, "SET GLOBAL enable_external_access = false", err) != 0 ||
+                    sql_run(s, "SET GLOBAL lock_configuration = true", err) != 0 ||
+                    duckdb_use(s, err) != 0 || meta_prepare(s, err) != 0))
         rc = error_wrap(err, "opening '%s'", s->path);
     return rc;
 }

@@ -42,9 +42,6 @@ static const struct known_error known_errors[] = {
       "Raise the destination's option memory_limit, or lower its option threads." },
     { "failed to allocate", ERR_LIMIT, 0, NULL,
       "Raise the destination's option memory_limit, or lower its option threads." },
-    { "Ambiguous reference to catalog or schema", ERR_CONFIG, 0, NULL,
-      "DuckDB calls a file by its name, and a schema has the same one: write "
-      "file.schema.table, as in shop.shop.orders." },
     { "INTERRUPT", ERR_CANCELLED, 0, "interrupted", NULL },
     { "Interrupted!", ERR_CANCELLED, 0, "interrupted", NULL },
     { "database has been invalidated", ERR_TARGET, 0, NULL,

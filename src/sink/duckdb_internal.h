@@ -43,6 +43,9 @@ static inline struct duckdb_sink *duckdb_of(struct sink *s)
     return (struct duckdb_sink *)(void *)s;
 }
 
+/* Make the file's schemas those that a connection finds without saying where. */
+int duckdb_use(struct duckdb_sink *s, struct error *err);
+
 /* SQL text of ours; a table of MySQL has at most 4,096 columns, a name 64 characters. */
 #define SQL_LIMIT ((size_t)4 << 20)
 

@@ -311,8 +311,11 @@ int duckdb_read(struct sink *s, struct str sql, const struct read_limits *limits
     r->handler = handler;
     r->arena = arena_new(READ_SQL_LIMIT * 4);
     int rc = 0;
+    r->on_own.catalog = d->catalog;
     if (d->api.connect(d->db, &r->on_own.con) != DuckDBSuccess)
         rc = error_set(err, ERR_TARGET, "DuckDB gives no connection");
+    else if (duckdb_use(&r->on_own, err) != 0)
+        rc = -1;
     else
         rc = read_guarded(r, &look, c, err);
     if (r->on_own.con != NULL)

@@ -109,7 +109,33 @@ def test_the_schema_may_be_called_as_the_file_is(server, make_database, tailrace
     for _ in range(2):
         tailrace.sync(server.url(database), name="shop").expect(exits.OK)
         tailrace.exact(server, database, name="shop")
-    assert "1" in tailrace.run("sql", "SELECT count(*) FROM shop.shop.t").expect(exits.OK).out
+    assert "1" in tailrace.run("sql", "SELECT count(*) FROM shop.t").expect(exits.OK).out
+
+
+def test_a_mistyped_file_may_be_corrected_until_something_was_copied(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT NOT NULL PRIMARY KEY)")
+    good = tailrace.copy
+    tailrace.copy = tailrace.folder / "no" / "such" / "folder.duckdb"
+    tailrace.sync(server.url(database)).fails(exits.TARGET, "folder")
+    tailrace.copy = good
+    tailrace.sync(server.url(database)).expect(exits.OK)
+    tailrace.copy = tailrace.folder / "other.duckdb"
+    tailrace.sync(server.url(database)).fails(exits.CONFIG, "loads into")
+    tailrace.copy = good
+    tailrace.exact(server, database)
+
+
+def test_sql_needs_no_name_when_one_file_has_tables(server, synced):
+    synced.run("sync", server.url("no_such_database"), f"duckdb:{synced.folder}/b.duckdb").expect(exits.CONFIG)
+    assert "2" in synced.run("sql", "SELECT count(*) FROM web_shop.t WHERE id < 3").expect(exits.OK).out
+
+
+def test_an_error_of_the_command_line_is_json_when_asked(binary, tailrace):
+    for args in (["snyc"], ["sync", "a", "b", "--tabels=x"], ["sync", "a"], ["help", "snyc"]):
+        answer = json.loads(tailrace.run(*args, "--json").expect(exits.USAGE).err)
+        assert answer["exit"] == exits.USAGE, args
+    assert "'--tables'" in tailrace.run("sync", "a", "b", "--tabels=x").expect(exits.USAGE).err
 
 
 def test_run_does_it_again(server, synced):
