@@ -302,13 +302,18 @@ void state_log_sink(void *ctx, const struct log_event *e)
     buf_done(&fields);
 }
 
+void state_log_flush(struct state_log *l)
+{
+    (void)pthread_mutex_lock(&l->lock);
+    flush_locked(l);
+    (void)pthread_mutex_unlock(&l->lock);
+}
+
 void state_log_close(struct state_log *l)
 {
     if (l == NULL)
         return;
-    (void)pthread_mutex_lock(&l->lock);
-    flush_locked(l);
-    (void)pthread_mutex_unlock(&l->lock);
+    state_log_flush(l);
     (void)pthread_mutex_destroy(&l->lock);
     free(l);
 }

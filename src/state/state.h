@@ -79,6 +79,14 @@ int state_shape_list(struct state *s, struct arena *a, struct str integration,
 int state_name_find(struct state *s, struct arena *a, struct str integration,
                     struct str database, struct str table, struct str column,
                     struct str *out, struct error *err);
+/* All names given to columns of a table, also of columns that are gone: none of them is
+ * given again. With table empty: those given to the tables of the integration. */
+struct given_name {
+    struct str database, table, column, name;
+};
+int state_name_list(struct state *s, struct arena *a, struct str integration,
+                    struct str database, struct str table, struct given_name **out,
+                    size_t *count, struct error *err);
 int state_name_save(struct state *s, struct str integration, struct str database,
                     struct str table, struct str column, struct str name,
                     struct error *err);
@@ -148,7 +156,10 @@ int state_report_list(struct state *s, struct arena *a, int64_t job,
 struct state_log;
 struct state_log *state_log_open(struct state *s, int64_t job);
 void state_log_sink(void *ctx, const struct log_event *e);
-void state_log_close(struct state_log *l); /* writes what is buffered */
+/* Write what is buffered, so that a reader of the log, and a run that is killed, miss
+ * nothing older than the last call. */
+void state_log_flush(struct state_log *l);
+void state_log_close(struct state_log *l); /* flushes */
 
 struct log_row {
     int64_t id; /* grows; of use as after_id */

@@ -144,6 +144,36 @@ int state_name_find(struct state *s, struct arena *a, struct str integration,
     return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
 }
 
+int state_name_list(struct state *s, struct arena *a, struct str integration,
+                    struct str database, struct str table, struct given_name **out,
+                    size_t *count, struct error *err)
+{
+    struct query q;
+    size_t cap = 0;
+    *out = NULL;
+    *count = 0;
+    const char *sql = table.len == 0
+                          ? "SELECT db, tbl, col, name FROM given_name WHERE "
+                            "integration = ?1 AND col = '' ORDER BY db, tbl"
+                          : "SELECT db, tbl, col, name FROM given_name WHERE "
+                            "integration = ?1 AND db = ?2 AND tbl = ?3 AND col <> '' "
+                            "ORDER BY col";
+    if (query_begin(&q, s, sql, err) != 0)
+        return -1;
+    if (table.len == 0)
+        query_text(&q, 1, integration);
+    else
+        bind_stream(&q, integration, database, table);
+    while (query_step(&q)) {
+        *out = query_grow(a, *out, *count, &cap, sizeof **out);
+        (*out)[(*count)++] = (struct given_name){ .database = query_column_text(&q, a, 0),
+                                                  .table = query_column_text(&q, a, 1),
+                                                  .column = query_column_text(&q, a, 2),
+                                                  .name = query_column_text(&q, a, 3) };
+    }
+    return query_end(&q, err);
+}
+
 int state_name_save(struct state *s, struct str integration, struct str database,
                     struct str table, struct str column, struct str name,
                     struct error *err)

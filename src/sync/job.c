@@ -58,6 +58,7 @@ struct job {
     struct governor *governor; /* owned */
     struct reader_pool pool;
     struct loader loader;
+    struct state_log *log; /* owned */
     const char *phase;
     int64_t id, began_at, started_at, asked_at;
     uint64_t carried_over;
@@ -126,6 +127,7 @@ static int connect_source(struct job *j, struct error *err)
         return error_wrap(err, "connecting to the source");
     log_event(LOG_INFO, "connected",
               F_STR("source", source_describe(j->arena, j->control)));
+    state_log_flush(j->log);
     return 0;
 }
 
@@ -389,6 +391,7 @@ static void watch(struct job *j, const atomic_uint *left)
             cancel_request(j->hard, CANCEL_HARD);
         if (cancel_requested(j->cancel) == CANCEL_NONE)
             ask_source(j);
+        state_log_flush(j->log); /* for `tailrace logs`, and in case we are killed */
         tell_progress(j);
     }
 }
@@ -583,12 +586,12 @@ int job_run(struct state *s, const struct job_request *r, struct cancel *c,
         job_done(&j);
         return -1;
     }
-    struct state_log *log = state_log_open(s, j.id);
-    log_add(state_log_sink, log, LOG_INFO);
+    j.log = state_log_open(s, j.id);
+    log_add(state_log_sink, j.log, LOG_INFO);
     int rc = run_steps(&j, err);
     enum job_outcome outcome = judge(&j, rc);
     if (outcome == JOB_FAILED)
-        record_failure(log, err);
+        record_failure(j.log, err);
     else
         log_event(LOG_INFO, "the run ended",
                   F_TEXT("outcome", job_outcome_name(outcome)));
@@ -598,8 +601,8 @@ int job_run(struct state *s, const struct job_request *r, struct cancel *c,
                              .target_fault = j.target_fault,
                              .carried_over = j.carried_over,
                              .waiting = j.lane == NULL ? 0 : lane_waiting_count(j.lane) };
-    log_remove(state_log_sink, log);
-    state_log_close(log);
+    log_remove(state_log_sink, j.log);
+    state_log_close(j.log);
     struct error late = { 0 };
     if (state_job_end(s, j.id, outcome, outcome == JOB_FAILED ? err : NULL, &late) != 0)
         log_error(LOG_WARN, "the end of the run was not recorded", &late);

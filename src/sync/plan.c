@@ -73,27 +73,52 @@ static struct str refusal_of(struct arena *a, const struct catalog_table *t)
 /* --- names ----------------------------------------------------------------------------
  */
 
+/* The name that this column got before. MySQL compares column names without regard to
+ * case: one that is only written otherwise is the same column. */
+static struct str given_before(struct given_name *given, size_t count, struct str column)
+{
+    struct str name = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (!str_ieq(given[i].column, column))
+            continue;
+        if (name.len == 0 || str_eq(given[i].column, column))
+            name = given[i].name;
+        given[i].column = (struct str){ 0 }; /* not one that is gone */
+    }
+    return name;
+}
+
+/* Names of columns that are gone stand behind the others, so that nobody gets them. */
 static int column_names(const struct plan_context *c, struct arena *a,
                         struct str database, struct str table, struct column *columns,
                         size_t count, struct error *err)
 {
-    struct str *names = ARENA_ARRAY(a, struct str, count);
-    struct str *previous = ARENA_ARRAY(a, struct str, count);
-    struct str *given = ARENA_ARRAY(a, struct str, count);
+    struct given_name *given = NULL;
+    size_t given_count = 0;
+    if (state_name_list(c->state, a, c->integration, database, table, &given,
+                        &given_count, err) != 0)
+        return -1;
+    struct str *names = ARENA_ARRAY(a, struct str, count + given_count);
+    struct str *previous = ARENA_ARRAY(a, struct str, count + given_count);
+    struct str *out = ARENA_ARRAY(a, struct str, count + given_count);
     for (size_t i = 0; i < count; i++) {
         names[i] = columns[i].name;
-        if (state_name_find(c->state, a, c->integration, database, table, names[i],
-                            &previous[i], err) < 0)
-            return -1;
+        previous[i] = given_before(given, given_count, names[i]);
     }
-    avro_names_assign(a, names, previous, count,
+    size_t all = count;
+    for (size_t i = 0; i < given_count; i++)
+        if (given[i].column.len > 0) {
+            names[all] = given[i].column;
+            previous[all++] = given[i].name;
+        }
+    avro_names_assign(a, names, previous, all,
                       c->options->prefix_digit ? LEADING_DIGIT_PREFIX
                                                : LEADING_DIGIT_REPLACE,
-                      true, given);
+                      true, out);
     for (size_t i = 0; i < count; i++) {
-        columns[i].avro_name = given[i];
+        columns[i].avro_name = out[i];
         if (previous[i].len == 0 && state_name_save(c->state, c->integration, database,
-                                                    table, names[i], given[i], err) != 0)
+                                                    table, names[i], out[i], err) != 0)
             return -1;
     }
     return 0;
@@ -245,16 +270,40 @@ struct targets {
     struct plan *plan;
     const struct mark_list *marks;
     struct map *shared; /* folded table names of the selected tables */
-    struct map *taken;  /* folded target names */
+    struct map *taken;  /* folded target names, to struct owner */
 };
 
-static void take_name(struct targets *t, struct str target)
+/* Whose a target name is. */
+struct owner {
+    struct str database, table;
+};
+
+/* The first to come keeps it. */
+static void take_name(struct targets *t, struct str target, struct str database,
+                      struct str table)
 {
-    (void)map_put(t->taken, folded(t->plan->arena, target), &single_mark);
+    struct arena *a = t->plan->arena;
+    struct str key = folded(a, target);
+    if (map_find(t->taken, key) != NULL)
+        return;
+    struct owner *o = ARENA_NEW(a, struct owner);
+    *o = (struct owner){ database, table };
+    (void)map_put(t->taken, key, o);
+}
+
+/* The other table that has this name; NULL when it is free or the stream's own. */
+static const struct owner *taken_by(const struct targets *t, const struct stream *st,
+                                    struct str target)
+{
+    const struct owner *o = map_find(t->taken, folded(t->plan->arena, target));
+    bool mine =
+        o != NULL && str_eq(o->database, st->database) && str_eq(o->table, st->table);
+    return mine ? NULL : o;
 }
 
 /* The name that the stream has: of its live table, else as given before; the destination
- * remembers it too. */
+ * remembers it too. A name that became another table's, in a destination that other state
+ * knows, is not kept. */
 static int keep_target(struct targets *t, struct stream *st, struct error *err)
 {
     const struct stream_mark *m = mark_of(t->marks, st->database, st->table);
@@ -267,45 +316,70 @@ static int keep_target(struct targets *t, struct stream *st, struct error *err)
         st->target = arena_str(t->plan->arena, m->target);
     else if (found == 0)
         st->target = (struct str){ 0 };
+    if (st->target.len > 0 && taken_by(t, st, st->target) != NULL)
+        st->target = (struct str){ 0 };
     if (st->target.len == 0)
         return 0;
-    take_name(t, st->target);
+    take_name(t, st->target, st->database, st->table);
     if (found == 1)
         return 0;
     return state_name_save(t->context->state, t->context->integration, st->database,
                            st->table, (struct str){ 0 }, st->target, err);
 }
 
-/* A table's own name, or database__table where the option says so, two of the selected
- * tables share the name or it looks like one of ours; then the first free of _2, _3, ...
- * Once given it stays. */
-static int give_target(struct targets *t, struct stream *st, struct error *err)
+/* Another selected table has this name, or an earlier one had it. */
+static bool is_shared(const struct targets *t, const struct stream *st)
 {
     struct arena *a = t->plan->arena;
     struct str own = folded(a, st->table);
+    const struct owner *o = taken_by(t, st, st->table);
+    return map_find(t->shared, own) == &shared_mark ||
+           (o != NULL && str_eq(folded(a, o->table), own));
+}
+
+/* A table's own name, or database__table where the option says so, two tables share the
+ * name or it looks like one of ours; then the first free of _2, _3, ... Once given it
+ * stays. */
+static int give_target(struct targets *t, struct stream *st, struct error *err)
+{
+    struct arena *a = t->plan->arena;
     struct str name = st->table;
-    if (t->context->options->database_in_names ||
-        map_find(t->shared, own) == &shared_mark ||
-        str_starts(own, STR(CONTRACT_COPY_PREFIX)))
+    if (t->context->options->database_in_names || is_shared(t, st) ||
+        str_starts(folded(a, st->table), STR(CONTRACT_COPY_PREFIX)))
         name = arena_printf(a, STR_FMT "__" STR_FMT, STR_ARG(st->database),
                             STR_ARG(st->table));
     struct str target = name;
-    for (unsigned n = 2; map_find(t->taken, folded(a, target)) != NULL; n++)
+    for (unsigned n = 2; taken_by(t, st, target) != NULL; n++)
         target = arena_printf(a, STR_FMT "_%u", STR_ARG(name), n);
     st->target = target;
-    take_name(t, target);
+    take_name(t, target, st->database, st->table);
     return state_name_save(t->context->state, t->context->integration, st->database,
                            st->table, (struct str){ 0 }, target, err);
+}
+
+/* Names of the destination's tables, then all that were ever given: of tables that are
+ * not selected now, and of those that a new destination has not seen yet. */
+static int take_given(struct targets *t, struct error *err)
+{
+    struct given_name *given = NULL;
+    size_t count = 0;
+    take_name(t, STR(CONTRACT_REJECTED_TABLE), (struct str){ 0 }, (struct str){ 0 });
+    for (size_t i = 0; i < t->marks->stream_count; i++)
+        take_name(t, t->marks->streams[i].target, t->marks->streams[i].database,
+                  t->marks->streams[i].table);
+    if (state_name_list(t->context->state, t->plan->arena, t->context->integration,
+                        (struct str){ 0 }, (struct str){ 0 }, &given, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        take_name(t, given[i].name, given[i].database, given[i].table);
+    return 0;
 }
 
 static int give_targets(const struct plan_context *c, struct plan *p,
                         const struct mark_list *marks, struct error *err)
 {
     struct targets t = { c, p, marks, map_new(), map_new() };
-    int rc = 0;
-    take_name(&t, STR(CONTRACT_REJECTED_TABLE));
-    for (size_t i = 0; i < marks->stream_count; i++)
-        take_name(&t, marks->streams[i].target);
+    int rc = take_given(&t, err);
     for (size_t i = 0; i < p->stream_count && rc == 0; i++) {
         struct str name = folded(p->arena, p->streams[i].table);
         bool before = map_find(t.shared, name) != NULL;
