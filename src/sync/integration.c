@@ -88,6 +88,45 @@ static int check_source(struct state *s, struct arena *a, const struct integrati
     return state_version_advance(s, old->name, err);
 }
 
+/* Runs looked at; an integration with more has certainly copied something. */
+#define FEW_RUNS 100
+
+/* 1: every run so far failed before it came to a table, so nothing is anywhere. */
+static int is_untouched(struct state *s, struct arena *a, struct str name,
+                        struct error *err)
+{
+    struct job_row *jobs = NULL;
+    struct report_row *rows = NULL;
+    size_t job_count = 0, count = 0;
+    if (state_job_list(s, a, name, FEW_RUNS, &jobs, &job_count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < job_count && count == 0; i++)
+        if (jobs[i].outcome != JOB_FAILED)
+            return 0;
+        else if (state_report_list(s, a, jobs[i].id, &rows, &count, err) != 0)
+            return -1;
+    return job_count < FEW_RUNS && count == 0;
+}
+
+/* A name keeps its file: what is half copied into one is not completed in another. Until
+ * something was copied the file may be another, since it was perhaps mistyped. */
+static int check_file(struct state *s, struct arena *a, const struct integration *old,
+                      struct str location, struct error *err)
+{
+    struct url_destination before = { 0 };
+    if (url_parse_destination(a, old->destination, &before, err) != 0)
+        return -1;
+    if (str_eq(before.location, location))
+        return 0;
+    int untouched = is_untouched(s, a, old->name, err);
+    if (untouched != 0)
+        return untouched < 0 ? -1 : 0;
+    (void)error_set(err, ERR_CONFIG, "integration '" STR_FMT "' loads into '" STR_FMT "'",
+                    STR_ARG(old->name), STR_ARG(before.location));
+    err->hint = "Give another --name to load into another file as well.";
+    return -1;
+}
+
 int integration_record(struct state *s, struct arena *a, struct str name,
                        const struct url_source *source,
                        const struct url_destination *destination,
@@ -113,16 +152,8 @@ int integration_record(struct state *s, struct arena *a, struct str name,
     if (found == 0 && check_schema(s, a, &i, err) != 0)
         return -1;
     if (found == 1) {
-        struct url_destination before = { 0 };
-        if (url_parse_destination(a, old.destination, &before, err) != 0)
+        if (check_file(s, a, &old, d.location, err) != 0)
             return -1;
-        if (!str_eq(before.location, d.location)) {
-            (void)error_set(err, ERR_CONFIG,
-                            "integration '" STR_FMT "' loads into '" STR_FMT "'",
-                            STR_ARG(name), STR_ARG(before.location));
-            err->hint = "Give another --name to load into another file as well.";
-            return -1;
-        }
         if (check_source(s, a, &old, source, err) != 0)
             return -1;
         i.target_schema = old.target_schema;
