@@ -6,8 +6,11 @@
 
 #include <inttypes.h>
 
-/* A range with fewer rows than this is not worth a connection. */
+/* A range with fewer rows than this is not worth a connection, unless they are so many
+ * bytes. */
 #define RANGE_ROWS_LEAST 10000
+#define RANGE_BYTES_ENOUGH ((uint64_t)16 << 20)
+#define RANGE_WIDE_ROWS_LEAST 64
 /* Bounds of keys that cannot be computed are found by walking the index: never over more
  * entries than this. */
 #define WALK_ROWS_MOST 20000000
@@ -249,12 +252,22 @@ static bool is_integer(const struct column *c)
     return c->type == TYPE_INT || c->type == TYPE_LONG || c->type == TYPE_UBIGINT;
 }
 
+static uint64_t least_rows(const struct catalog_table *t)
+{
+    uint64_t width = t->row_estimate == 0 ? 0 : t->byte_estimate / t->row_estimate;
+    if (width <= RANGE_BYTES_ENOUGH / RANGE_ROWS_LEAST)
+        return RANGE_ROWS_LEAST;
+    uint64_t least = RANGE_BYTES_ENOUGH / width;
+    return least < RANGE_WIDE_ROWS_LEAST ? RANGE_WIDE_ROWS_LEAST : least;
+}
+
 static int find_bounds(struct splitter *p, unsigned parts, struct error *err)
 {
     struct arena *scratch = arena_new(1u << 20);
     uint64_t rows = estimate_rows(p, scratch);
-    if (rows / RANGE_ROWS_LEAST < parts)
-        parts = (unsigned)(rows / RANGE_ROWS_LEAST);
+    uint64_t least = least_rows(p->table);
+    if (rows / least < parts)
+        parts = (unsigned)(rows / least);
     int rc = 0;
     if (parts > 1 && is_integer(&p->key->columns[0]))
         rc = cut_by_number(p, scratch, parts, err);

@@ -153,13 +153,12 @@ static int rediscover(struct table_reader *r, struct stream *st, struct error *e
     return rc;
 }
 
-#define SPLIT_MIN_BYTES ((uint64_t)32 << 20)
-
-static unsigned parts_for(const struct reader_pool *p, const struct stream *st)
+/* Enough for all readers to end at about the same time; full_split() makes fewer of a
+ * small table. It asks the server, since the catalog's numbers may be a day old. */
+static unsigned parts_for(const struct reader_pool *p)
 {
-    if (p->options->source_connections < 2 || st->found->byte_estimate < SPLIT_MIN_BYTES)
-        return 1;
-    return p->options->source_connections * 4;
+    unsigned readers = p->options->source_connections;
+    return readers < 2 ? 1 : readers * 4;
 }
 
 /* The stream's ranges, found by the server, are told to the spool thread, then to the
@@ -179,7 +178,7 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
     uint64_t version = st->version;
     pthread_mutex_unlock(&st->lock);
     CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
-    unsigned parts = method == FULL_PAGES ? parts_for(p, st) : 1;
+    unsigned parts = method == FULL_PAGES ? parts_for(p) : 1;
     int64_t sequence = next_sequence(p); /* before the first page: at P0 */
     if (full_split(r->session, a, shape->schema, found, parts, &ranges, &count, err) != 0)
         return -1;
