@@ -436,9 +436,15 @@ static int unknown_command(int argc, char **argv)
     struct cli cli = { .json = asks_json(argc, argv) };
     struct error err = { 0 };
     const char *nearest = cli_nearest_command(str_of(argv[1]));
-    (void)error_set(&err, ERR_CONFIG, "unknown command '%s'%s%s%s", argv[1],
-                    nearest == NULL ? "" : "; the nearest is '",
-                    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'");
+    if (argv[1][0] == '-')
+        (void)error_set(&err, ERR_CONFIG,
+                        "'%s' stands before a command; usage: tailrace COMMAND "
+                        "[OPERANDS] [OPTIONS]",
+                        argv[1]);
+    else
+        (void)error_set(&err, ERR_CONFIG, "unknown command '%s'%s%s%s", argv[1],
+                        nearest == NULL ? "" : "; the nearest is '",
+                        nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'");
     err.hint = "`tailrace help` lists the commands.";
     cli_print_error(&cli, &err, EXIT_USAGE);
     return EXIT_USAGE;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The longest statement read from standard input. */
@@ -247,6 +248,9 @@ static int run_sql(struct cli *cli, struct error *err)
         *err = (struct error){ 0 };
         return EXIT_OK;
     }
+    if (rc != 0 && err->hint == NULL && strstr(err->text, "does not exist") != NULL)
+        err->hint = "Tables are called as in shop.orders: the schema, then the table. "
+                    "`tailrace sql \"SHOW ALL TABLES\"` lists them.";
     return rc == 0 ? EXIT_OK : -1;
 }
 

@@ -131,6 +131,11 @@ def test_sql_needs_no_name_when_one_file_has_tables(server, synced):
     assert "2" in synced.run("sql", "SELECT count(*) FROM web_shop.t WHERE id < 3").expect(exits.OK).out
 
 
+def test_a_table_that_is_not_there_is_hinted_at(synced):
+    for name in ("t", "web_shop.nothing", "copy.web_shop.t"):
+        assert "SHOW ALL TABLES" in synced.run("sql", f"FROM {name}").expect(exits.CONFIG).err, name
+
+
 def test_an_error_of_the_command_line_is_json_when_asked(binary, tailrace):
     for args in (["snyc"], ["sync", "a", "b", "--tabels=x"], ["sync", "a"], ["help", "snyc"]):
         answer = json.loads(tailrace.run(*args, "--json").expect(exits.USAGE).err)
