@@ -83,8 +83,8 @@ lint:
 # clang-tidy on a Clang build folder, since GCC-only flags upset it.
 tidy:
 	@[ -f build/clang/build.ninja ] || CC=clang $(MESON) setup build/clang --buildtype=debug -Dfault_points=true
-	@$(MESON) compile -C build/clang src/source/source_sql.c src/state/state_sql.c >/dev/null 2>&1 || true
-	@run-clang-tidy -quiet -p build/clang '/src/.*\.c$$' >build/clang/tidy.log 2>&1 || \
+	@ninja -C build/clang --quiet src/source/source_sql.c src/state/state_migrations.c >/dev/null 2>&1 || true
+	@run-clang-tidy -quiet -p build/clang '^$(CURDIR)/src/.*\.c$$' >build/clang/tidy.log 2>&1 || \
 		{ grep -E 'error:|warning:' build/clang/tidy.log | sort -u; false; }
 
 check: lint tidy docs-check
