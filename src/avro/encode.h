@@ -56,6 +56,7 @@ struct block {
     uint32_t range;   /* which range of the table the rows came from */
     bool range_done;  /* the range ended with this block */
     struct buf after; /* owned: key tuple after the last row; empty when rows == 0 */
+    int64_t first_at; /* wall time before the server was asked for the oldest row */
     int64_t read_at;  /* wall time of the newest row */
     uint64_t
         *null_by_policy; /* owned: per column, values that a policy made NULL; or NULL */

@@ -39,6 +39,7 @@ struct full_reader {
     int64_t page_began;
     int64_t waited_us;  /* for the server, in this page */
     int64_t view_began; /* 0: no view is open */
+    int64_t seen_at;    /* wall time: before a page, right after opening the one view */
     bool has_turn;
     bool page_open;
     bool at_row; /* the plan holds a row whose bytes are still there */
@@ -188,8 +189,12 @@ static int page_begin(struct full_reader *r, struct error *err)
             return -1;
         r->has_turn = true;
     }
-    if (r->t->method == FULL_ONE_VIEW && open_view(r, err) != 0)
-        return -1;
+    r->seen_at = clock_wall_us();
+    if (r->t->method == FULL_ONE_VIEW) {
+        if (open_view(r, err) != 0)
+            return -1;
+        r->seen_at = clock_wall_us();
+    }
     r->rows = 0;
     r->bytes = 0;
     r->page_began = clock_mono_us();
@@ -363,6 +368,11 @@ void full_reader_key(const struct full_reader *r, struct buf *tuple)
 uint64_t full_reader_row_bytes(const struct full_reader *r)
 {
     return r->row_bytes;
+}
+
+int64_t full_reader_seen_at(const struct full_reader *r)
+{
+    return r->seen_at;
 }
 
 uint64_t full_reader_replaced(const struct full_reader *r)

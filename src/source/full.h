@@ -92,6 +92,10 @@ void full_reader_key(const struct full_reader *r, struct buf *tuple);
 /* Bytes on the wire of the last row (FULL_TOO_BIG: its whole size). */
 uint64_t full_reader_row_bytes(const struct full_reader *r);
 
+/* Wall time before the page of the newest row was asked for; of a table read in one view,
+ * when that view was open: its one moment. */
+int64_t full_reader_seen_at(const struct full_reader *r);
+
 /* Cells whose bytes were no characters and were replaced, so far. */
 uint64_t full_reader_replaced(const struct full_reader *r);
 

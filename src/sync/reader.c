@@ -226,7 +226,9 @@ static int take_row(struct table_reader *r, const struct full_reader *fr,
     struct block *b = r->open->block;
     b->source_rows++;
     b->source_bytes += full_reader_row_bytes(fr);
-    b->read_at = meta.at;
+    if (b->first_at == 0)
+        b->first_at = full_reader_seen_at(fr);
+    b->read_at = r->task.method == FULL_ONE_VIEW ? b->first_at : meta.at;
     if (r->task.method == FULL_PAGES) {
         buf_clear(&r->after);
         full_reader_key(fr, &r->after);
@@ -358,6 +360,7 @@ static int read_through(struct table_reader *r, struct error *err)
 static void run_range(struct table_reader *r)
 {
     struct error err = { 0 };
+    struct error late = { 0 };
     buf_clear(&r->after);
     buf_add_str(&r->after, r->task.from.after);
     log_scope_begin("table", r->task.stream->table);
@@ -366,6 +369,8 @@ static void run_range(struct table_reader *r)
         rc = flush(r, true, &err) == 0 ? 1 : -1;
     else if (rc == 0)
         rc = keep_partial(r, &err);
+    else if (err.code == ERR_CANCELLED)
+        (void)keep_partial(r, &late); /* stopped while it waited for the next row */
     if (rc == -1 && err.code != ERR_CANCELLED && reader_is_current(r))
         reader_fail_stream(r->pool, r->task.stream, &err);
     delivery_free(r->open);

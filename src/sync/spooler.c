@@ -301,8 +301,9 @@ static void advance(struct stream *st, const struct block *b)
 {
     struct page_position *p = &st->spooled.progress;
     if (b->read_at != 0) {
-        if (p->first_at == 0)
-            p->first_at = b->read_at;
+        int64_t first = b->first_at == 0 ? b->read_at : b->first_at;
+        if (p->first_at == 0 || first < p->first_at)
+            p->first_at = first;
         if (b->read_at > p->last_at)
             p->last_at = b->read_at;
     }
