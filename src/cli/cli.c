@@ -333,12 +333,8 @@ int cli_password(struct cli *cli, struct secret *from_url, struct secret **out,
 {
     struct str file = option_text(cli->common, "password_file");
     *out = secret_take_env("TAILRACE_SOURCE_PASSWORD");
-    if (*out != NULL && file.len > 0)
-        log_event(LOG_WARN,
-                  "TAILRACE_SOURCE_PASSWORD is set and comes first: the "
-                  "password file is not read",
-                  F_STR("file", file));
-    if (*out == NULL && file.len > 0) {
+    if (file.len > 0) { /* what is asked for in this command wins */
+        secret_free(*out);
         *out = secret_from_file(arena_text(cli->arena, file), err);
         if (*out == NULL) {
             secret_free(from_url);

@@ -76,7 +76,7 @@ enum exit_code cli_exit_of(const struct error *err);
  * the program ends with. */
 void cli_print_error(const struct cli *cli, const struct error *err, int exit);
 
-/* The password of a source: TAILRACE_SOURCE_PASSWORD, --password-file, the URL's, a
+/* The password of a source: --password-file, TAILRACE_SOURCE_PASSWORD, the URL's, a
  * prompt when there is a terminal, else none. from_url moves to the result. 0 with *out
  * possibly NULL. */
 int cli_password(struct cli *cli, struct secret *from_url, struct secret **out,

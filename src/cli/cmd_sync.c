@@ -186,7 +186,7 @@ const struct command cmd_sync = {
         "DESTINATION is duckdb:FILE[?memory_limit=SIZE&threads=N&temp_directory=PATH]. "
         "Programs other than tailrace call the database after its file: in shop.duckdb "
         "they want shop.shop.orders where `tailrace sql` takes shop.orders.\n\n"
-        "The password comes from TAILRACE_SOURCE_PASSWORD, else from --password-file, "
+        "The password comes from --password-file, else from TAILRACE_SOURCE_PASSWORD, "
         "else "
         "from a prompt; it is stored nowhere.\n\n"
         "Examples:\n"

@@ -187,7 +187,8 @@ static void add_name(struct table *t, struct str database, struct str name)
 {
     struct buf text;
     buf_init(&text, 4096);
-    buf_printf(&text, STR_FMT "." STR_FMT, STR_ARG(database), STR_ARG(name));
+    buf_printf(&text, STR_FMT "%s" STR_FMT, STR_ARG(database),
+               database.len > 0 ? "." : "", STR_ARG(name));
     table_add(t, buf_str(&text));
     buf_done(&text);
 }
@@ -261,9 +262,9 @@ static void print_remarks(struct buf *out, const struct report_row *rows, size_t
     char number[32];
     for (size_t i = 0; i < count; i++)
         if (rows[i].error.len > 0)
-            buf_printf(out, STR_FMT "." STR_FMT ": " STR_FMT "\n",
-                       STR_ARG(rows[i].database), STR_ARG(rows[i].table),
-                       STR_ARG(rows[i].error));
+            buf_printf(out, STR_FMT "%s" STR_FMT ": " STR_FMT "\n",
+                       STR_ARG(rows[i].database), rows[i].database.len > 0 ? "." : "",
+                       STR_ARG(rows[i].table), STR_ARG(rows[i].error));
     if (sum.quarantined > 0) {
         table_number(number, sum.quarantined);
         buf_printf(

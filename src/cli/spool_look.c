@@ -40,8 +40,9 @@ struct spool_look spool_look(const char *data_dir, struct str target_schema)
         buf_printf(&path, "/%s", e->d_name);
         if (path.failed)
             continue;
-        out.epochs += count_epochs(buf_text(&path));
-        out.bytes += file_tree_bytes(buf_text(&path));
+        size_t epochs = count_epochs(buf_text(&path));
+        out.epochs += epochs;
+        out.bytes += epochs == 0 ? 0 : file_tree_bytes(buf_text(&path));
     }
     (void)closedir(folder);
     return out;

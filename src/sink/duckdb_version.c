@@ -283,6 +283,39 @@ static int check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
 /* Invariant: readers see the whole old table or the whole new one. DROP and RENAME are
  * part of the epoch's transaction; DuckDB's catalog is versioned like its rows, and the
  * write-ahead log replays both or none (docs/decisions/0002). */
+/* Rows that earlier copies of the table could not represent say nothing of this one: its
+ * own rejects carry its own number. */
+static int forget_old_rejects(struct duckdb_sink *s, const struct manifest_stream *st,
+                              struct error *err)
+{
+    uint64_t found = 0;
+    struct buf name, sql;
+    struct sql_param where[] = { SQL_TEXT(s->m->target_schema),
+                                 SQL_TEXT(STR(CONTRACT_REJECTED_TABLE)) };
+    if (sql_rows(
+            s,
+            "SELECT CAST(count(*) AS VARCHAR) FROM duckdb_tables() WHERE "
+            "database_name = current_database() AND schema_name = ? AND table_name = ?",
+            where, 2, SQL_INTO(version_number_row, &found), err) != 0)
+        return -1;
+    if (found == 0)
+        return 0;
+    buf_init(&name, 4096);
+    buf_init(&sql, SQL_LIMIT);
+    buf_printf(&name, STR_FMT "." STR_FMT, STR_ARG(st->database), STR_ARG(st->table));
+    buf_add_text(&sql, "DELETE FROM ");
+    sql_add_table(s, &sql, STR(CONTRACT_REJECTED_TABLE));
+    buf_add_text(&sql, " WHERE _sdc_table = ? AND _sdc_sequence < ?");
+    struct sql_param old[] = { SQL_TEXT(buf_str(&name)), SQL_INT(st->sequence) };
+    int rc = buf_check(&sql, "statement", err);
+    if (rc == 0)
+        rc = sql_rows(s, buf_text(&sql), old, 2, SQL_INTO(version_number_row, &found),
+                      err);
+    buf_done(&name);
+    buf_done(&sql);
+    return rc;
+}
+
 int version_join(struct sink *base, const struct manifest_stream *st, struct error *err)
 {
     struct duckdb_sink *s = duckdb_of(base);
@@ -294,6 +327,7 @@ int version_join(struct sink *base, const struct manifest_stream *st, struct err
     if (version_need_table(s, st, &table, err) != 0 || check_place(s, ds, err) != 0 ||
         (st->keyless && number_equal_rows(s, table, err) != 0) ||
         count_rows(s, table, &ds->mark.rows, err) != 0 ||
+        forget_old_rejects(s, st, err) != 0 ||
         (ds->mark.live_version != 0 && drop_table(s, ds->mark.target, err) != 0))
         return -1;
     buf_init(&sql, SQL_LIMIT);

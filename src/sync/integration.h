@@ -14,8 +14,9 @@
 #include "sync/options.h"
 
 /* Insert the integration or bring it up to date; options are stored as they are set. The
- * destination of a name does not change once something was copied, nor ever its schema. Errors: ERR_CONFIG for a name
- * whose schema another integration has, or that loads elsewhere already. */
+ * destination of a name does not change once something was copied, nor ever its schema.
+ * Errors: ERR_CONFIG for a name whose schema another integration has, or that loads
+ * elsewhere already. */
 int integration_record(struct state *s, struct arena *a, struct str name,
                        const struct url_source *source,
                        const struct url_destination *destination,

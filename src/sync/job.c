@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "sync/leftover.h"
 #include "sync/loader.h"
 #include "sync/plan.h"
 #include "sync/reader.h"
@@ -283,6 +284,10 @@ static void tell_plan(const struct job *j, int64_t since)
     for (size_t i = 0; i < j->plan.unmatched_count; i++)
         log_event(LOG_WARN, "pattern names no table of the source",
                   F_STR("pattern", j->plan.unmatched[i]));
+    for (size_t i = 0; i < j->catalog->note_count; i++)
+        log_event(LOG_WARN, "the source shows this user only a part, going on with it",
+                  F_STR("note", j->catalog->notes[i]));
+    leftover_log(&j->plan);
 }
 
 static int make_plan(struct job *j, struct error *err)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "sink/contract.h"
+#include "sync/leftover.h"
 #include "sync/spooler.h"
 
 #include <stdlib.h>
@@ -644,6 +645,8 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
     }
     if (rc == 0)
         add_orphans(out, marks);
+    if (rc == 0)
+        leftover_find(catalog, marks, out);
     free(all);
     if (rc != 0)
         plan_free(out);

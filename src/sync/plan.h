@@ -26,6 +26,14 @@ struct plan_refusal {
     struct str database, table, why;
 };
 
+/* A table that the destination has and this run does not copy. */
+struct leftover {
+    struct str database, table, target, why;
+    bool gone; /* at the source; else it is only not selected */
+    uint64_t version;
+    int64_t first_read_at, last_read_at;
+};
+
 struct plan {
     struct arena *arena;    /* owned */
     struct stream *streams; /* owned; in copying order: small tables last, so that few
@@ -36,6 +44,8 @@ struct plan {
     uint64_t finished_rejected; /* rows of those that it could not represent */
     struct plan_refusal *refusals;
     size_t refusal_count;
+    struct leftover *leftovers;
+    size_t leftover_count;
     struct str *unmatched; /* patterns that named nothing */
     size_t unmatched_count;
 };

@@ -51,6 +51,32 @@ static void save_refusals(struct state *s, int64_t job, const struct plan *plan)
     }
 }
 
+static void save_leftovers(struct state *s, int64_t job, const struct plan *plan)
+{
+    struct error ignored = { 0 };
+    for (size_t i = 0; i < plan->leftover_count; i++) {
+        const struct leftover *l = &plan->leftovers[i];
+        struct report_row r = { .database = l->database,
+                                .table = l->table,
+                                .target = l->target,
+                                .method = STR("full"),
+                                .state = l->gone ? STR("gone") : STR("not selected"),
+                                .version = l->version,
+                                .first_read_at = l->first_read_at,
+                                .last_read_at = l->last_read_at,
+                                .error = l->why };
+        (void)state_report_save(s, job, &r, &ignored);
+    }
+    for (size_t i = 0; i < plan->unmatched_count; i++) {
+        struct report_row r = { .table = plan->unmatched[i],
+                                .method = STR("full"),
+                                .state = STR("unmatched"),
+                                .error =
+                                    STR("this pattern names no table of the source") };
+        (void)state_report_save(s, job, &r, &ignored);
+    }
+}
+
 static struct str end_state(const struct stream *st)
 {
     if (atomic_load(&st->joined))
@@ -93,6 +119,7 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
                       F_UINT("applied", r.applied), F_UINT("quarantined", r.quarantined));
     }
     save_refusals(s, job, plan);
+    save_leftovers(s, job, plan);
 }
 
 bool report_is_whole(const struct plan *plan)

@@ -164,12 +164,15 @@ static void add_stream(struct fixture *f, struct epoch_writer *w,
                        const struct test_stream *t)
 {
     struct error err = { 0 };
+    char source[64];
+    int64_t sequence = t->reject_sequence == 0 ? 42 : t->reject_sequence;
+    (void)snprintf(source, sizeof source, "shop.%s", t->table);
     struct manifest_stream st = {
         .database = STR("shop"),
         .table = str_of(t->table),
         .target = str_of(t->table),
         .version = t->version,
-        .sequence = 42,
+        .sequence = sequence,
         .keyless = t->keyless,
     };
     int i = epoch_stream(w, &st);
@@ -180,11 +183,11 @@ static void add_stream(struct fixture *f, struct epoch_writer *w,
     if (t->damaged_shape)
         epoch_shape(w, i, 9, STR("{\"type\":\"record\"}"));
     for (size_t k = 0; k < t->rejects; k++) {
-        struct reject r = { .table = STR("shop.t"),
+        struct reject r = { .table = str_of(source),
                             .column = STR("c"),
                             .reason = STR("because"),
                             .record = STR("{\"id\": 1}"),
-                            .sequence = 42,
+                            .sequence = sequence,
                             .at = 5 };
         assert_int_equal(epoch_add_reject(w, i, &r, &err), 0);
     }

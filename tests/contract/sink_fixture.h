@@ -40,7 +40,8 @@ struct test_stream {
     const struct value *next_rows;
     size_t next_row_count;
     size_t rejects;
-    bool damaged_shape; /* shape text that no reader takes */
+    int64_t reject_sequence; /* of the copy; 0: 42 */
+    bool damaged_shape;      /* shape text that no reader takes */
 };
 
 /* A fresh folder and a new destination in it; cmocka's set-up and tear-down. */

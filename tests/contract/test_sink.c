@@ -121,6 +121,30 @@ static void i7_loading_twice_is_loading_once(void **state)
                    "shop.t|c|because|1|3");
 }
 
+static void a_new_version_forgets_what_earlier_ones_rejected(void **state)
+{
+    struct fixture *f = *state;
+    struct test_stream first = { "t", 1, BEGIN_JOIN, .shape = &two, .rejects = 3 };
+    struct test_stream other = { "u", 1, BEGIN_JOIN, .shape = &two, .rejects = 2 };
+    struct test_stream second = { "t",          2,
+                                  BEGIN_JOIN,   .shape = &two,
+                                  .rejects = 1, .reject_sequence = 50 };
+    struct test_stream third = { "t", 3, ACTION_BEGIN, .shape = &two,
+                                 .reject_sequence = 60 };
+    fixture_write_epoch(f, 1, &first, 1);
+    fixture_write_epoch(f, 2, &other, 1);
+    fixture_write_epoch(f, 3, &second, 1);
+    fixture_write_epoch(f, 4, &third, 1);
+    (void)fixture_load(f, 1);
+    (void)fixture_load(f, 2);
+    (void)fixture_load(f, 3);
+    (void)fixture_load(f, 4); /* under way: the live version's rejects stay */
+    fixture_expect(f,
+                   "SELECT string_agg(n, ' ' ORDER BY n) FROM (SELECT _sdc_table || "
+                   "count(*) AS n FROM shop_copy._sdc_rejected GROUP BY _sdc_table)",
+                   "shop.t1 shop.u2");
+}
+
 static void i5_an_epoch_out_of_order_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -677,6 +701,7 @@ int main(void)
         TEST(a_file_may_have_the_schemas_name),
         TEST(system_columns_say_when_and_which),
         TEST(i7_loading_twice_is_loading_once),
+        TEST(a_new_version_forgets_what_earlier_ones_rejected),
         TEST(i5_an_epoch_out_of_order_is_refused),
         TEST(another_destination_is_refused),
         TEST(a_promoted_boolean_widens_the_table),

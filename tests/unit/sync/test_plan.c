@@ -447,6 +447,30 @@ static void an_unfinished_copy_of_a_deselected_table_is_dropped(void **state)
     assert_str(f->plan.streams[1].table, "t");
 }
 
+static void what_the_destination_has_and_nobody_copies_is_named(void **state)
+{
+    struct fixture *f = *state;
+    const struct str want[] = { STR("d.u") };
+    (void)add_simple(f, STR("d"), STR("u"));
+    struct stream_mark m = copying(f, 1, 0);
+    m.state = STREAM_LIVE;
+    m.copy_version = 0;
+    m.live_version = 3;
+    mark(f, &m);
+    make(f);
+    assert_int_equal(f->plan.leftover_count, 1);
+    assert_str(f->plan.leftovers[0].table, "t");
+    assert_true(f->plan.leftovers[0].gone);
+    (void)add_simple(f, STR("d"), STR("t"));
+    patterns(f, want, 1, NULL, 0);
+    make(f);
+    assert_int_equal(f->plan.leftover_count, 1);
+    assert_false(f->plan.leftovers[0].gone);
+    patterns(f, NULL, 0, NULL, 0);
+    make(f);
+    assert_int_equal(f->plan.leftover_count, 0);
+}
+
 static void versions_grow_past_what_the_destination_has(void **state)
 {
     struct fixture *f = *state;
@@ -537,6 +561,7 @@ int main(void)
         TEST(a_copy_written_by_another_policy_starts_over),
         TEST(a_copy_that_began_too_long_ago_starts_over),
         TEST(an_unfinished_copy_of_a_deselected_table_is_dropped),
+        TEST(what_the_destination_has_and_nobody_copies_is_named),
         TEST(versions_grow_past_what_the_destination_has),
         TEST(a_continued_run_leaves_out_what_it_had_finished),
     };
