@@ -224,6 +224,9 @@ static int ask(struct cli *cli, const struct url_destination *d, struct str sql,
     int rc = w == NULL ? -1
                        : warehouse_query(w, sql, &limits, rows_print_row, rows,
                                          &truncated, err);
+    struct error ignored = { 0 };
+    if (w != NULL) /* the file is free at once when nobody else of ours uses it */
+        (void)warehouse_release(w, &ignored);
     warehouse_close(w);
     if (rc == 0)
         rc = rows_print_end(rows, err);

@@ -69,3 +69,25 @@ def test_system_databases_are_not_copied(server, make_database, tailrace):
     assert f'"{database}"' in result.out
     for system in ("information_schema", "performance_schema"):
         assert f'"{system}"' not in result.out
+
+
+def test_tables_that_are_not_copied_any_more_are_named(server, make_database, tailrace):
+    database = make_database(server)
+    make(server, database)
+    tailrace.sync(server.url(database)).expect(exits.OK)
+    server.run(f"DROP TABLE `{database}`.customers")
+    result = tailrace.sync(server.url(database), "--exclude", f"{database}.Mixed").expect(exits.OK)
+    assert "customers" in result.err and "no such table" in result.err
+    rows = {r["table"]: r for r in tailrace.run("report", "x", "--json").expect(exits.OK).json["streams"]}
+    assert rows["customers"]["state"] == "gone"
+    assert rows["Mixed"]["state"] == "not selected"
+    with tailrace.opened() as copy:
+        assert {"customers", "Mixed"} <= set(copy.tables("x"))
+
+
+def test_a_pattern_that_names_nothing_is_in_the_report(server, make_database, tailrace):
+    database = make_database(server)
+    make(server, database)
+    tailrace.sync(server.url(database), "--tables", f"{database}.orders,nope.*").expect(exits.PARTIAL)
+    rows = {r["table"]: r for r in tailrace.run("report", "x", "--json").expect(exits.OK).json["streams"]}
+    assert rows["nope.*"]["state"] == "unmatched" and rows["nope.*"]["error"]
