@@ -98,7 +98,7 @@ const char *emit_between(char out[BETWEEN_TEXT_MAX], int64_t first, int64_t last
         return "-";
     clock_format(first, a);
     clock_format(last < first ? first : last, b);
-    if (strcmp(a, b) == 0) {
+    if (strncmp(a, b, DAY_LEN + 1 + MILLIS_LEN) == 0) {
         (void)snprintf(out, BETWEEN_TEXT_MAX, "%.*s %.*s", DAY_LEN, a, MILLIS_LEN,
                        a + DAY_LEN + 1);
         return out;
