@@ -241,6 +241,41 @@ static void a_name_given_before_is_not_given_again(void **state)
     assert_str(stream_named(f, STR("a"), STR("t_2"))->target, "t_2_2");
 }
 
+/* In a destination that has not seen the first table yet; and back in one that gave its
+ * name away under other state. */
+static void a_table_that_is_gone_keeps_its_name_to_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    (void)add_simple(f, STR("b"), STR("t"));
+    assert_int_equal(state_name_save(f->s, STR("i"), STR("a"), STR("t"),
+                                     (struct str){ 0 }, STR("t"), &err),
+                     0);
+    make(f);
+    assert_str(stream_named(f, STR("b"), STR("t"))->target, "b__t");
+}
+
+static void a_column_that_is_gone_keeps_its_name_to_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    static const char *const given[][2] = { { "a b", "a_b" },
+                                            { "a-b", "a_b_2" },
+                                            { "ID", "Id_given" } };
+    const struct column columns[] = { int_column(STR("id"), 1),
+                                      int_column(STR("a+b"), 0) };
+    (void)add_table(f, STR("d"), STR("t"), columns, 2);
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        assert_int_equal(state_name_save(f->s, STR("i"), STR("d"), STR("t"),
+                                         str_of(given[i][0]), str_of(given[i][1]), &err),
+                         0);
+    make(f);
+    const struct table_schema *s = stream_named(f, STR("d"), STR("t"))->shape->schema;
+    assert_str(schema_find_column(s, STR("a+b"))->avro_name, "a_b_3");
+    /* the same column to the server */
+    assert_str(schema_find_column(s, STR("id"))->avro_name, "Id_given");
+}
+
 static void names_of_ours_are_not_given(void **state)
 {
     struct fixture *f = *state;
@@ -505,6 +540,23 @@ static void a_continued_run_leaves_out_what_it_had_finished(void **state)
     assert_int_equal(f->plan.stream_count, 2);
 }
 
+static void two_tables_never_get_one_name(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    (void)add_simple(f, STR("d"), STR("t"));
+    (void)add_simple(f, STR("a"), STR("other"));
+    assert_int_equal(state_name_save(f->s, STR("i"), STR("a"), STR("other"),
+                                     (struct str){ 0 }, STR("old"), &err),
+                     0);
+    struct stream_mark m = copying(f, 1, 0);
+    m.target = STR("old");
+    mark(f, &m);
+    make(f);
+    assert_str(stream_named(f, STR("d"), STR("t"))->target, "old");
+    assert_str(stream_named(f, STR("a"), STR("other"))->target, "other");
+}
+
 static void the_destination_remembers_names_that_the_state_lost(void **state)
 {
     struct fixture *f = *state;
@@ -543,6 +595,9 @@ int main(void)
         TEST(without_patterns_all_base_tables_are_selected_and_no_view),
         TEST(a_copy_from_another_source_starts_over),
         TEST(a_name_given_before_is_not_given_again),
+        TEST(a_table_that_is_gone_keeps_its_name_to_itself),
+        TEST(two_tables_never_get_one_name),
+        TEST(a_column_that_is_gone_keeps_its_name_to_itself),
         TEST(names_of_ours_are_not_given),
         TEST(the_destination_remembers_names_that_the_state_lost),
         TEST(a_continued_run_copies_again_what_was_reset),
