@@ -203,17 +203,20 @@ static struct option_values *values_of(struct cli *cli, struct str name,
     return NULL;
 }
 
+/* Of the command, of what it runs, of every command. */
+#define OPTION_TABLES 3
+
 static int unknown_option(struct cli *cli, struct str name, struct error *err)
 {
-    const struct option *tables[] = { cli->command->options,
-                                      cli->command->more_table == NULL
-                                          ? NULL
-                                          : cli->command->more_table(),
-                                      cli_common_options };
+    const struct option *tables[OPTION_TABLES] = { cli->command->options,
+                                                   cli->command->more_table == NULL
+                                                       ? NULL
+                                                       : cli->command->more_table(),
+                                                   cli_common_options };
     struct meant m = meant_for(name);
     CLEANUP(buf_done) struct buf nearest;
     buf_init(&nearest, 256);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    for (size_t i = 0; i < OPTION_TABLES; i++)
         for (const struct option *o = tables[i]; o != NULL && o->name != NULL; o++)
             meant_try(&m, o->name);
     for (const char *c = m.nearest; c != NULL && *c != '\0'; c++)
@@ -302,9 +305,11 @@ static int parse_arguments(struct cli *cli, int argc, char **argv, bool *help,
 static void find_data_dir(struct cli *cli)
 {
     struct str given = option_text(cli->common, "data_dir");
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before threads start */
     const char *env = getenv("TAILRACE_DATA_DIR");
     const char *xdg = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
+    /* NOLINTEND(concurrency-mt-unsafe) */
     if (given.len > 0)
         cli->data_dir = arena_text(cli->arena, given);
     else if (env != NULL && env[0] != '\0')

@@ -50,9 +50,11 @@ static int run_discover(struct cli *cli, struct error *err)
     if (url_parse_source(cli->arena, url, &source, &in_url, err) != 0 ||
         cli_password(cli, in_url, &password, err) != 0)
         return -1;
-    struct catalog *c = probe_discover(cli->arena, &source, password,
-                                       option_bool(cli->values, "tinyint_as_int"),
-                                       cli->cancel, &server, err);
+    struct probe_request request = { .url = &source,
+                                     .password = password,
+                                     .always_int =
+                                         option_bool(cli->values, "tinyint_as_int") };
+    struct catalog *c = probe_discover(cli->arena, &request, cli->cancel, &server, err);
     if (c == NULL)
         return -1;
     int rc = print_catalog(cli, c, server, err);

@@ -27,8 +27,9 @@ static int find_run(struct state *s, struct arena *a, struct str integration,
 {
     struct job_row *jobs = NULL;
     size_t count = 0;
-    if (state_job_list(s, a, integration, asked == 0 ? 1 : RUNS_KNOWN, &jobs, &count,
-                       err) != 0)
+    struct job_page page = { .integration = integration,
+                             .limit = asked == 0 ? 1 : RUNS_KNOWN };
+    if (state_job_list(s, a, &page, &jobs, &count, err) != 0)
         return -1;
     for (size_t k = 0; k < count; k++)
         if (asked == 0 || jobs[k].id == asked) {
@@ -116,9 +117,10 @@ static int print_logs_after(struct cli *cli, struct state *s, int64_t job, int64
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, OUTPUT_BYTES);
     while (count == LOG_PAGE) {
-        CLEANUP(arena_free_at) struct arena *page = arena_new(LOG_PAGE_BYTES);
+        CLEANUP(arena_free_at) struct arena *a = arena_new(LOG_PAGE_BYTES);
         struct log_row *rows = NULL;
-        if (state_log_list(s, page, job, *after, LOG_PAGE, &rows, &count, err) != 0)
+        struct log_page page = { .job = job, .after = *after, .limit = LOG_PAGE };
+        if (state_log_list(s, a, &page, &rows, &count, err) != 0)
             return -1;
         buf_clear(&out);
         for (size_t i = 0; i < count; i++) {
@@ -225,9 +227,11 @@ static int list_runs(struct cli *cli, struct state *s, struct buf *out, struct e
     struct integration i = { 0 };
     struct job_row *jobs = NULL;
     size_t count = 0;
-    if (cli_integration(cli, s, str_of(cli->operands[0]), &i, err) != 0 ||
-        state_job_list(s, cli->arena, i.name, (size_t)option_number(cli->values, "limit"),
-                       &jobs, &count, err) != 0)
+    if (cli_integration(cli, s, str_of(cli->operands[0]), &i, err) != 0)
+        return -1;
+    struct job_page page = { .integration = i.name,
+                             .limit = (size_t)option_number(cli->values, "limit") };
+    if (state_job_list(s, cli->arena, &page, &jobs, &count, err) != 0)
         return -1;
     print_runs(out, jobs, count, cli->json);
     return 0;

@@ -30,16 +30,18 @@ static int find_shapes(struct cli *cli, struct state *s, const struct integratio
     for (size_t dot = 1; dot < text.len; dot++) {
         if (text.ptr[dot] != '.')
             continue;
-        struct str database = { text.ptr, dot };
-        struct str table = { text.ptr + dot + 1, text.len - dot - 1 };
-        if (state_shape_list(s, cli->arena, i->name, database, table, &out->list,
-                             &out->count, err) != 0)
+        struct stream_name of = { .integration = i->name,
+                                  .database = { text.ptr, dot },
+                                  .table = { text.ptr + dot + 1, text.len - dot - 1 } };
+        if (state_shape_list(s, cli->arena, &of, &out->list, &out->count, err) != 0)
             return -1;
         if (out->count > 0)
             return 0;
     }
-    return state_shape_list(s, cli->arena, i->name, STR(""), text, &out->list,
-                            &out->count, err);
+    struct stream_name of = { .integration = i->name,
+                              .database = STR(""),
+                              .table = text };
+    return state_shape_list(s, cli->arena, &of, &out->list, &out->count, err);
 }
 
 /* One table: a name that several databases have must be said whole. */

@@ -44,7 +44,8 @@ static int has_tables(struct cli *cli, struct state *s, const struct integration
     struct job_row *jobs = NULL;
     struct report_row *rows = NULL;
     size_t job_count = 0, count = 0;
-    if (state_job_list(s, cli->arena, i->name, 20, &jobs, &job_count, err) != 0)
+    struct job_page newest = { .integration = i->name, .limit = 20 };
+    if (state_job_list(s, cli->arena, &newest, &jobs, &job_count, err) != 0)
         return -1;
     for (size_t j = 0; j < job_count && count == 0; j++)
         if (jobs[j].outcome == JOB_RUNNING)
@@ -217,13 +218,12 @@ static int ask(struct cli *cli, const struct url_destination *d, struct str sql,
     struct query_limits limits = { .time_us = option_number(cli->values, "timeout"),
                                    .rows =
                                        (uint64_t)option_number(cli->values, "limit") };
+    struct query_reader reader = { rows_print_row, rows };
     if (limits.rows == 0 && format_of(cli) == ROWS_TABLE)
         limits.rows = TABLE_ROWS;
     struct warehouse *w =
         warehouse_open(arena_text(cli->arena, d->location), &o, cli->cancel, err);
-    int rc = w == NULL ? -1
-                       : warehouse_query(w, sql, &limits, rows_print_row, rows,
-                                         &truncated, err);
+    int rc = w == NULL ? -1 : warehouse_query(w, sql, &limits, &reader, &truncated, err);
     struct error ignored = { 0 };
     if (w != NULL) /* the file is free at once when nobody else of ours uses it */
         (void)warehouse_release(w, &ignored);

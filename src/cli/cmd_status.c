@@ -98,7 +98,8 @@ static int look_at(struct cli *cli, struct state *s, const struct integration *i
     struct job_row *jobs = NULL;
     size_t count = 0;
     *out = (struct look){ .integration = i };
-    if (state_job_list(s, cli->arena, i->name, RUNS_LOOKED_AT, &jobs, &count, err) != 0 ||
+    struct job_page newest = { .integration = i->name, .limit = RUNS_LOOKED_AT };
+    if (state_job_list(s, cli->arena, &newest, &jobs, &count, err) != 0 ||
         look_at_report(cli, s, jobs, count, out, err) != 0)
         return -1;
     out->job = count > 0 ? &jobs[0] : NULL;

@@ -36,8 +36,8 @@ static int print_report(struct cli *cli, struct state *s, int64_t job, struct er
     struct job_row *jobs = NULL;
     struct report_row *rows = NULL;
     size_t job_count = 0, count = 0;
-    if (state_job_list(s, cli->arena, (struct str){ 0 }, 100, &jobs, &job_count, err) !=
-            0 ||
+    struct job_page newest = { .limit = 100 };
+    if (state_job_list(s, cli->arena, &newest, &jobs, &job_count, err) != 0 ||
         state_report_list(s, cli->arena, job, &rows, &count, err) != 0)
         return -1;
     CLEANUP(buf_done) struct buf text;
@@ -112,8 +112,8 @@ static int name_of(struct cli *cli, const struct url_source *source,
         return 0;
     }
     struct str server = { 0 };
-    struct catalog *c =
-        probe_discover(cli->arena, source, password, false, cli->cancel, &server, err);
+    struct probe_request request = { .url = source, .password = password };
+    struct catalog *c = probe_discover(cli->arena, &request, cli->cancel, &server, err);
     if (c == NULL)
         return -1;
     if (c->database_count > 0)
@@ -141,8 +141,11 @@ static int sync_with(struct cli *cli, const struct url_source *source,
     struct state *s = cli_state(cli, err);
     if (s == NULL)
         return -1;
-    int rc = integration_record(s, cli->arena, name, source, &destination,
-                                cli->more_values, &integration, err);
+    struct integration_request request = { .name = name,
+                                           .source = source,
+                                           .destination = &destination,
+                                           .options = cli->more_values };
+    int rc = integration_record(s, cli->arena, &request, &integration, err);
     if (rc == 0)
         rc = run_job(cli, s, &integration, password, err);
     state_close(s);
@@ -242,15 +245,15 @@ static int run_reset(struct cli *cli, struct error *err)
 {
     struct integration i = { 0 };
     struct reset_result result = { 0 };
-    struct str table = { 0 };
+    struct reset_order order = { .data_dir = cli->data_dir, .integration = &i };
     if (cli->operand_count > 1)
-        table = str_of(cli->operands[1]);
+        order.table = str_of(cli->operands[1]);
     struct state *s = cli_state(cli, err);
     if (s == NULL)
         return -1;
     int rc = cli_integration(cli, s, str_of(cli->operands[0]), &i, err);
     if (rc == 0)
-        rc = reset_run(s, cli->data_dir, &i, table, cli->cancel, &result, err);
+        rc = reset_run(s, &order, cli->cancel, &result, err);
     state_close(s);
     if (rc != 0)
         return -1;

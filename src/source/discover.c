@@ -72,6 +72,7 @@ int draft_query(struct draft *d, struct str text, struct str where,
                 struct session_result *out, struct error *err)
 {
     struct buf sql;
+    *out = (struct session_result){ 0 };
     buf_init(&sql, SQL_BYTES);
     while (text.len > 0) {
         struct str name;

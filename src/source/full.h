@@ -42,11 +42,17 @@ struct full_options {
 enum full_method full_method_of(const struct catalog_table *t, bool one_view,
                                 struct str *why);
 
+/* Which table is split, and into about how many ranges. */
+struct full_cut {
+    const struct table_schema *shape;
+    const struct catalog_table *found;
+    unsigned parts;
+};
+
 /* Split a table into about `parts` ranges in key order; the server finds the bounds. One
  * range for FULL_ONE_VIEW and small tables. Ranges live in the arena. */
-int full_split(struct session *s, struct arena *a, const struct table_schema *shape,
-               const struct catalog_table *t, unsigned parts, struct page_range **out,
-               size_t *out_count, struct error *err);
+int full_split(struct session *s, struct arena *a, const struct full_cut *cut,
+               struct page_range **out, size_t *out_count, struct error *err);
 
 /* The later half of a single-integer-key range that is still long is cut off for an idle
  * reader: the range keeps what is before the cut. False when it cannot be halved. */

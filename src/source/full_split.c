@@ -277,17 +277,16 @@ static int find_bounds(struct splitter *p, unsigned parts, struct error *err)
     return rc;
 }
 
-int full_split(struct session *s, struct arena *a, const struct table_schema *shape,
-               const struct catalog_table *t, unsigned parts, struct page_range **out,
-               size_t *out_count, struct error *err)
+int full_split(struct session *s, struct arena *a, const struct full_cut *cut,
+               struct page_range **out, size_t *out_count, struct error *err)
 {
+    const struct table_schema *shape = cut->shape;
+    unsigned parts = cut->parts > PARTS_MOST ? PARTS_MOST : cut->parts;
     struct str why;
-    if (parts > PARTS_MOST)
-        parts = PARTS_MOST;
-    struct splitter p = { .session = s, .arena = a, .table = t };
+    struct splitter p = { .session = s, .arena = a, .table = cut->found };
     p.bounds = ARENA_ARRAY(a, struct str, (size_t)parts + 1);
     if (parts > 1 && shape->key_count > 0 &&
-        full_method_of(t, false, &why) == FULL_PAGES) {
+        full_method_of(cut->found, false, &why) == FULL_PAGES) {
         p.key = key_shape(a, shape);
         if (find_bounds(&p, parts, err) != 0)
             return error_wrap(err, "splitting '" STR_FMT "." STR_FMT "'",

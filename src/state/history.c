@@ -92,7 +92,7 @@ int state_job_end(struct state *s, int64_t id, enum job_outcome outcome,
     return query_run(&q, err);
 }
 
-int state_job_list(struct state *s, struct arena *a, struct str integration, size_t limit,
+int state_job_list(struct state *s, struct arena *a, const struct job_page *page,
                    struct job_row **out, size_t *count, struct error *err)
 {
     struct query q;
@@ -105,8 +105,8 @@ int state_job_list(struct state *s, struct arena *a, struct str integration, siz
                     "ORDER BY id DESC LIMIT ?2",
                     err) != 0)
         return -1;
-    query_text(&q, 1, integration);
-    query_int(&q, 2, (int64_t)limit);
+    query_text(&q, 1, page->integration);
+    query_int(&q, 2, (int64_t)page->limit);
     while (query_step(&q)) {
         *out = query_grow(a, *out, *count, &cap, sizeof **out);
         struct job_row *r = &(*out)[(*count)++];
@@ -318,8 +318,8 @@ void state_log_close(struct state_log *l)
     free(l);
 }
 
-int state_log_list(struct state *s, struct arena *a, int64_t job, int64_t after_id,
-                   size_t limit, struct log_row **out, size_t *count, struct error *err)
+int state_log_list(struct state *s, struct arena *a, const struct log_page *page,
+                   struct log_row **out, size_t *count, struct error *err)
 {
     struct query q;
     size_t cap = 0;
@@ -331,9 +331,9 @@ int state_log_list(struct state *s, struct arena *a, int64_t job, int64_t after_
             "ORDER BY id LIMIT ?3",
             err) != 0)
         return -1;
-    query_int(&q, 1, job);
-    query_int(&q, 2, after_id);
-    query_int(&q, 3, (int64_t)limit);
+    query_int(&q, 1, page->job);
+    query_int(&q, 2, page->after);
+    query_int(&q, 3, (int64_t)page->limit);
     while (query_step(&q)) {
         *out = query_grow(a, *out, *count, &cap, sizeof **out);
         (*out)[(*count)++] =

@@ -23,8 +23,10 @@ struct state {
     unsigned batch_depth;
 };
 
-static const struct str *const MIGRATIONS[] = { &state_migration_0001_start };
-#define MIGRATION_COUNT (int)(sizeof MIGRATIONS / sizeof *MIGRATIONS)
+#define MIGRATION_COUNT 1
+static const struct str *const MIGRATIONS[MIGRATION_COUNT] = {
+    &state_migration_0001_start,
+};
 
 static int sqlite_error(const struct state *s, const char *doing, struct error *err)
 {

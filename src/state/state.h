@@ -57,6 +57,11 @@ int state_integration_list(struct state *s, struct arena *a, struct integration 
 /* --- streams: names and shapes that must stay
  * -------------------------------------------- */
 
+/* Which stream. What is said of a table below goes by this. */
+struct stream_name {
+    struct str integration, database, table;
+};
+
 struct stream_shape {
     struct str database, table;
     uint32_t version;       /* of the shape */
@@ -70,39 +75,34 @@ int state_shape_save(struct state *s, struct str integration,
                      const struct stream_shape *sh, struct error *err);
 /* All shapes of a table, oldest first; database empty: of each table of this name, by
  * database. */
-int state_shape_list(struct state *s, struct arena *a, struct str integration,
-                     struct str database, struct str table, struct stream_shape **out,
-                     size_t *count, struct error *err);
+int state_shape_list(struct state *s, struct arena *a, const struct stream_name *of,
+                     struct stream_shape **out, size_t *count, struct error *err);
 
 /* Avro name given to a source column; stays for ever (part 8 of the architecture). Also
  * the destination's table name with column empty. -1 error, 0 not there, 1 found. */
-int state_name_find(struct state *s, struct arena *a, struct str integration,
-                    struct str database, struct str table, struct str column,
-                    struct str *out, struct error *err);
+int state_name_find(struct state *s, struct arena *a, const struct stream_name *of,
+                    struct str column, struct str *out, struct error *err);
 /* All names given to columns of a table, also of columns that are gone: none of them is
  * given again. With table empty: those given to the tables of the integration. */
 struct given_name {
     struct str database, table, column, name;
 };
-int state_name_list(struct state *s, struct arena *a, struct str integration,
-                    struct str database, struct str table, struct given_name **out,
-                    size_t *count, struct error *err);
-int state_name_save(struct state *s, struct str integration, struct str database,
-                    struct str table, struct str column, struct str name,
-                    struct error *err);
+int state_name_list(struct state *s, struct arena *a, const struct stream_name *of,
+                    struct given_name **out, size_t *count, struct error *err);
+int state_name_save(struct state *s, const struct stream_name *of, struct str column,
+                    struct str name, struct error *err);
 
 /* Boolean columns that were seen to hold other numbers: integers from then on. */
-int state_promotion_save(struct state *s, struct str integration, struct str database,
-                         struct str table, struct str column, struct error *err);
-int state_promotion_find(struct state *s, struct str integration, struct str database,
-                         struct str table, struct str column, bool *out,
+int state_promotion_save(struct state *s, const struct stream_name *of, struct str column,
                          struct error *err);
+int state_promotion_find(struct state *s, const struct stream_name *of, struct str column,
+                         bool *out, struct error *err);
 
 /* The newest version number handed out for a stream's copies; 0 when there is none. */
-int state_version_get(struct state *s, struct str integration, struct str database,
-                      struct str table, uint64_t *out, struct error *err);
-int state_version_set(struct state *s, struct str integration, struct str database,
-                      struct str table, uint64_t version, struct error *err);
+int state_version_get(struct state *s, const struct stream_name *of, uint64_t *out,
+                      struct error *err);
+int state_version_set(struct state *s, const struct stream_name *of, uint64_t version,
+                      struct error *err);
 /* Hand out the next version of every stream: no copy so far is the newest. */
 int state_version_advance(struct state *s, struct str integration, struct error *err);
 
@@ -142,8 +142,13 @@ int state_job_start(struct state *s, struct str integration, int64_t *id,
                     struct error *err);
 int state_job_end(struct state *s, int64_t id, enum job_outcome outcome,
                   const struct error *failure, struct error *err);
-/* Newest first; integration empty means all. Marks jobs whose process is gone as died. */
-int state_job_list(struct state *s, struct arena *a, struct str integration, size_t limit,
+/* Which jobs: the newest `limit` of an integration, of all when it is empty. */
+struct job_page {
+    struct str integration;
+    size_t limit;
+};
+/* Newest first. Marks jobs whose process is gone as died. */
+int state_job_list(struct state *s, struct arena *a, const struct job_page *page,
                    struct job_row **out, size_t *count, struct error *err);
 
 /* Insert or replace the row of one stream of a job. */
@@ -162,18 +167,22 @@ void state_log_flush(struct state_log *l);
 void state_log_close(struct state_log *l); /* flushes */
 
 struct log_row {
-    int64_t id; /* grows; of use as after_id */
+    int64_t id; /* grows; of use as log_page.after */
     int64_t at;
     enum log_level level;
     struct str text;
     struct str fields; /* JSON object */
 };
-/* Oldest first, those after `after_id`. */
-int state_log_list(struct state *s, struct arena *a, int64_t job, int64_t after_id,
-                   size_t limit, struct log_row **out, size_t *count, struct error *err);
+/* Which events: the first `limit` of a job behind the one with the id `after`. */
+struct log_page {
+    int64_t job, after;
+    size_t limit;
+};
+/* Oldest first. */
+int state_log_list(struct state *s, struct arena *a, const struct log_page *page,
+                   struct log_row **out, size_t *count, struct error *err);
 
 /* Forget names, shapes, promotions and versions of a stream (table empty: of all). */
-int state_stream_forget(struct state *s, struct str integration, struct str database,
-                        struct str table, struct error *err);
+int state_stream_forget(struct state *s, const struct stream_name *of, struct error *err);
 
 #endif

@@ -70,12 +70,11 @@ int state_integration_list(struct state *s, struct arena *a, struct integration 
 /* --- shapes
  * ------------------------------------------------------------------------------- */
 
-static void bind_stream(struct query *q, struct str integration, struct str database,
-                        struct str table)
+static void bind_stream(struct query *q, const struct stream_name *of)
 {
-    query_text(q, 1, integration);
-    query_text(q, 2, database);
-    query_text(q, 3, table);
+    query_text(q, 1, of->integration);
+    query_text(q, 2, of->database);
+    query_text(q, 3, of->table);
 }
 
 int state_shape_save(struct state *s, struct str integration,
@@ -87,7 +86,7 @@ int state_shape_save(struct state *s, struct str integration,
                     "schema_json, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, sh->database, sh->table);
+    bind_stream(&q, &(struct stream_name){ integration, sh->database, sh->table });
     query_int(&q, 4, sh->version);
     query_int(&q, 5, (int64_t)sh->hash);
     query_text(&q, 6, sh->schema_json);
@@ -95,9 +94,8 @@ int state_shape_save(struct state *s, struct str integration,
     return query_run(&q, err);
 }
 
-int state_shape_list(struct state *s, struct arena *a, struct str integration,
-                     struct str database, struct str table, struct stream_shape **out,
-                     size_t *count, struct error *err)
+int state_shape_list(struct state *s, struct arena *a, const struct stream_name *of,
+                     struct stream_shape **out, size_t *count, struct error *err)
 {
     struct query q;
     size_t cap = 0;
@@ -109,12 +107,12 @@ int state_shape_list(struct state *s, struct arena *a, struct str integration,
                     "ORDER BY db, version",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     while (query_step(&q)) {
         *out = query_grow(a, *out, *count, &cap, sizeof **out);
         (*out)[(*count)++] =
             (struct stream_shape){ .database = query_column_text(&q, a, 4),
-                                   .table = table,
+                                   .table = of->table,
                                    .version = (uint32_t)query_column_int(&q, 0),
                                    .hash = (uint64_t)query_column_int(&q, 1),
                                    .schema_json = query_column_text(&q, a, 2),
@@ -126,9 +124,8 @@ int state_shape_list(struct state *s, struct arena *a, struct str integration,
 /* --- names
  * -------------------------------------------------------------------------------- */
 
-int state_name_find(struct state *s, struct arena *a, struct str integration,
-                    struct str database, struct str table, struct str column,
-                    struct str *out, struct error *err)
+int state_name_find(struct state *s, struct arena *a, const struct stream_name *of,
+                    struct str column, struct str *out, struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
@@ -136,7 +133,7 @@ int state_name_find(struct state *s, struct arena *a, struct str integration,
                     "tbl = ?3 AND col = ?4",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     query_text(&q, 4, column);
     bool found = query_step(&q);
     if (found)
@@ -144,15 +141,14 @@ int state_name_find(struct state *s, struct arena *a, struct str integration,
     return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
 }
 
-int state_name_list(struct state *s, struct arena *a, struct str integration,
-                    struct str database, struct str table, struct given_name **out,
-                    size_t *count, struct error *err)
+int state_name_list(struct state *s, struct arena *a, const struct stream_name *of,
+                    struct given_name **out, size_t *count, struct error *err)
 {
     struct query q;
     size_t cap = 0;
     *out = NULL;
     *count = 0;
-    const char *sql = table.len == 0
+    const char *sql = of->table.len == 0
                           ? "SELECT db, tbl, col, name FROM given_name WHERE "
                             "integration = ?1 AND col = '' ORDER BY db, tbl"
                           : "SELECT db, tbl, col, name FROM given_name WHERE "
@@ -160,10 +156,10 @@ int state_name_list(struct state *s, struct arena *a, struct str integration,
                             "ORDER BY col";
     if (query_begin(&q, s, sql, err) != 0)
         return -1;
-    if (table.len == 0)
-        query_text(&q, 1, integration);
+    if (of->table.len == 0)
+        query_text(&q, 1, of->integration);
     else
-        bind_stream(&q, integration, database, table);
+        bind_stream(&q, of);
     while (query_step(&q)) {
         *out = query_grow(a, *out, *count, &cap, sizeof **out);
         (*out)[(*count)++] = (struct given_name){ .database = query_column_text(&q, a, 0),
@@ -174,9 +170,8 @@ int state_name_list(struct state *s, struct arena *a, struct str integration,
     return query_end(&q, err);
 }
 
-int state_name_save(struct state *s, struct str integration, struct str database,
-                    struct str table, struct str column, struct str name,
-                    struct error *err)
+int state_name_save(struct state *s, const struct stream_name *of, struct str column,
+                    struct str name, struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
@@ -184,7 +179,7 @@ int state_name_save(struct state *s, struct str integration, struct str database
                     "VALUES (?1, ?2, ?3, ?4, ?5)",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     query_text(&q, 4, column);
     query_text(&q, 5, name);
     return query_run(&q, err);
@@ -193,8 +188,8 @@ int state_name_save(struct state *s, struct str integration, struct str database
 /* --- promotions
  * --------------------------------------------------------------------------- */
 
-int state_promotion_save(struct state *s, struct str integration, struct str database,
-                         struct str table, struct str column, struct error *err)
+int state_promotion_save(struct state *s, const struct stream_name *of, struct str column,
+                         struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
@@ -202,14 +197,13 @@ int state_promotion_save(struct state *s, struct str integration, struct str dat
                     "VALUES (?1, ?2, ?3, ?4)",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     query_text(&q, 4, column);
     return query_run(&q, err);
 }
 
-int state_promotion_find(struct state *s, struct str integration, struct str database,
-                         struct str table, struct str column, bool *out,
-                         struct error *err)
+int state_promotion_find(struct state *s, const struct stream_name *of, struct str column,
+                         bool *out, struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
@@ -217,7 +211,7 @@ int state_promotion_find(struct state *s, struct str integration, struct str dat
                     "tbl = ?3 AND col = ?4",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     query_text(&q, 4, column);
     bool found = query_step(&q);
     if (query_end(&q, err) != 0)
@@ -229,8 +223,8 @@ int state_promotion_find(struct state *s, struct str integration, struct str dat
 /* --- versions
  * ----------------------------------------------------------------------------- */
 
-int state_version_get(struct state *s, struct str integration, struct str database,
-                      struct str table, uint64_t *out, struct error *err)
+int state_version_get(struct state *s, const struct stream_name *of, uint64_t *out,
+                      struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
@@ -238,7 +232,7 @@ int state_version_get(struct state *s, struct str integration, struct str databa
                     "AND tbl = ?3",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     uint64_t version = query_step(&q) ? (uint64_t)query_column_int(&q, 0) : 0;
     if (query_end(&q, err) != 0)
         return -1;
@@ -246,8 +240,8 @@ int state_version_get(struct state *s, struct str integration, struct str databa
     return 0;
 }
 
-int state_version_set(struct state *s, struct str integration, struct str database,
-                      struct str table, uint64_t version, struct error *err)
+int state_version_set(struct state *s, const struct stream_name *of, uint64_t version,
+                      struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
@@ -255,7 +249,7 @@ int state_version_set(struct state *s, struct str integration, struct str databa
                     "VALUES (?1, ?2, ?3, ?4)",
                     err) != 0)
         return -1;
-    bind_stream(&q, integration, database, table);
+    bind_stream(&q, of);
     query_int(&q, 4, (int64_t)version);
     return query_run(&q, err);
 }
@@ -271,8 +265,7 @@ int state_version_advance(struct state *s, struct str integration, struct error 
     return query_run(&q, err);
 }
 
-int state_stream_forget(struct state *s, struct str integration, struct str database,
-                        struct str table, struct error *err)
+int state_stream_forget(struct state *s, const struct stream_name *of, struct error *err)
 {
     static const char *const DELETES[] = {
         "DELETE FROM shape WHERE integration = ?1 AND (?3 = '' OR (db = ?2 AND tbl = "
@@ -292,7 +285,7 @@ int state_stream_forget(struct state *s, struct str integration, struct str data
         rc = query_begin(&q, s, DELETES[i], err);
         if (rc != 0)
             break;
-        bind_stream(&q, integration, database, table);
+        bind_stream(&q, of);
         rc = query_run(&q, err);
     }
     struct error late = { 0 };

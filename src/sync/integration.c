@@ -98,7 +98,8 @@ static int is_untouched(struct state *s, struct arena *a, struct str name,
     struct job_row *jobs = NULL;
     struct report_row *rows = NULL;
     size_t job_count = 0, count = 0;
-    if (state_job_list(s, a, name, FEW_RUNS, &jobs, &job_count, err) != 0)
+    struct job_page newest = { .integration = name, .limit = FEW_RUNS };
+    if (state_job_list(s, a, &newest, &jobs, &job_count, err) != 0)
         return -1;
     for (size_t i = 0; i < job_count && count == 0; i++)
         if (jobs[i].outcome != JOB_FAILED)
@@ -127,26 +128,24 @@ static int check_file(struct state *s, struct arena *a, const struct integration
     return -1;
 }
 
-int integration_record(struct state *s, struct arena *a, struct str name,
-                       const struct url_source *source,
-                       const struct url_destination *destination,
-                       const struct option_values *options, struct integration *out,
+int integration_record(struct state *s, struct arena *a,
+                       const struct integration_request *r, struct integration *out,
                        struct error *err)
 {
-    struct url_destination d = *destination;
+    struct url_destination d = *r->destination;
     if (check_destination(&d, err) != 0 || absolute_location(a, &d, err) != 0)
         return -1;
     CLEANUP(buf_done) struct buf json;
     buf_init(&json, (size_t)1 << 20);
-    option_values_json(&json, options);
+    option_values_json(&json, r->options);
     struct integration old = { 0 };
-    struct integration i = { .name = name,
-                             .source = printed(a, source, NULL),
+    struct integration i = { .name = r->name,
+                             .source = printed(a, r->source, NULL),
                              .destination = printed(a, NULL, &d),
-                             .target_schema = avro_schema_name(a, name),
+                             .target_schema = avro_schema_name(a, r->name),
                              .options = arena_str(a, buf_str(&json)),
                              .created_at = clock_wall_us() };
-    int found = state_integration_find(s, a, name, &old, err);
+    int found = state_integration_find(s, a, r->name, &old, err);
     if (found < 0 || buf_check(&json, "the options of an integration", err) != 0)
         return -1;
     if (found == 0 && check_schema(s, a, &i, err) != 0)
@@ -154,7 +153,7 @@ int integration_record(struct state *s, struct arena *a, struct str name,
     if (found == 1) {
         if (check_file(s, a, &old, d.location, err) != 0)
             return -1;
-        if (check_source(s, a, &old, source, err) != 0)
+        if (check_source(s, a, &old, r->source, err) != 0)
             return -1;
         i.target_schema = old.target_schema;
         i.created_at = old.created_at;

@@ -221,8 +221,9 @@ static int64_t unfinished_since(struct job *j)
     size_t count = 0;
     int64_t since = 0;
     struct error ignored = { 0 };
-    if (state_job_list(j->state, j->arena, j->request->integration.name, 100, &rows,
-                       &count, &ignored) != 0)
+    struct job_page newest = { .integration = j->request->integration.name,
+                               .limit = 100 };
+    if (state_job_list(j->state, j->arena, &newest, &rows, &count, &ignored) != 0)
         return 0;
     for (size_t i = 0; i < count; i++) {
         if (rows[i].id == j->id)

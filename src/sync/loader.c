@@ -106,8 +106,8 @@ static int load_one(struct loader *l, const char *dir, struct error *err)
     for (;;) {
         struct load_outcome o = { .failed_stream = -1 };
         *err = (struct error){ 0 };
-        if (warehouse_load(l->warehouse, a, dir, excluded, m.stream_count, &o, err) ==
-            0) {
+        struct epoch_load epoch = { dir, excluded, m.stream_count };
+        if (warehouse_load(l->warehouse, a, &epoch, &o, err) == 0) {
             count_loaded(l, &m, &o, excluded);
             return 0;
         }

@@ -91,13 +91,14 @@ static struct str given_before(struct given_name *given, size_t count, struct st
 
 /* Names of columns that are gone stand behind the others, so that nobody gets them. */
 static int column_names(const struct plan_context *c, struct arena *a,
-                        struct str database, struct str table, struct column *columns,
-                        size_t count, struct error *err)
+                        const struct table_schema *whole, struct column *columns,
+                        struct error *err)
 {
+    struct stream_name of = { c->integration, whole->database, whole->name };
+    size_t count = whole->column_count;
     struct given_name *given = NULL;
     size_t given_count = 0;
-    if (state_name_list(c->state, a, c->integration, database, table, &given,
-                        &given_count, err) != 0)
+    if (state_name_list(c->state, a, &of, &given, &given_count, err) != 0)
         return -1;
     struct str *names = ARENA_ARRAY(a, struct str, count + given_count);
     struct str *previous = ARENA_ARRAY(a, struct str, count + given_count);
@@ -118,8 +119,8 @@ static int column_names(const struct plan_context *c, struct arena *a,
                       true, out);
     for (size_t i = 0; i < count; i++) {
         columns[i].avro_name = out[i];
-        if (previous[i].len == 0 && state_name_save(c->state, c->integration, database,
-                                                    table, names[i], out[i], err) != 0)
+        if (previous[i].len == 0 &&
+            state_name_save(c->state, &of, names[i], out[i], err) != 0)
             return -1;
     }
     return 0;
@@ -160,16 +161,16 @@ static struct column *all_columns(const struct plan_context *c, struct arena *a,
     return columns;
 }
 
-static int apply_promotions(const struct plan_context *c, struct str database,
-                            struct str table, struct column *columns, unsigned count,
+static int apply_promotions(const struct plan_context *c,
+                            const struct table_schema *whole, struct column *columns,
                             struct error *err)
 {
-    for (unsigned i = 0; i < count; i++) {
+    struct stream_name of = { c->integration, whole->database, whole->name };
+    for (unsigned i = 0; i < whole->column_count; i++) {
         bool promoted = false;
         if (columns[i].type != TYPE_BOOL)
             continue;
-        if (state_promotion_find(c->state, c->integration, database, table,
-                                 columns[i].name, &promoted, err) != 0)
+        if (state_promotion_find(c->state, &of, columns[i].name, &promoted, err) != 0)
             return -1;
         if (promoted) {
             columns[i].type = TYPE_INT;
@@ -184,8 +185,8 @@ static int give_version(const struct plan_context *c, struct arena *a,
 {
     struct stream_shape *known = NULL;
     size_t count = 0;
-    if (state_shape_list(c->state, a, c->integration, shape->database, shape->name,
-                         &known, &count, err) != 0)
+    struct stream_name of = { c->integration, shape->database, shape->name };
+    if (state_shape_list(c->state, a, &of, &known, &count, err) != 0)
         return -1;
     uint64_t hash = schema_hash(shape);
     shape->version = count == 0 ? 1 : known[count - 1].version + 1;
@@ -203,8 +204,8 @@ int plan_shape(const struct plan_context *c, struct arena *a,
     struct column *columns = all_columns(c, a, whole, &count);
     whole->columns = columns;
     whole->column_count = count;
-    if (column_names(c, a, whole->database, whole->name, columns, count, err) != 0 ||
-        apply_promotions(c, whole->database, whole->name, columns, count, err) != 0)
+    if (column_names(c, a, whole, columns, err) != 0 ||
+        apply_promotions(c, whole, columns, err) != 0)
         return -1;
     struct table_schema *shape = schema_project(a, whole);
     if (give_version(c, a, shape, err) != 0)
@@ -241,6 +242,11 @@ int plan_add_shape(const struct plan_context *c, struct stream *st,
     plan->older = st->shape;
     st->shape = plan;
     return 0;
+}
+
+static struct stream_name name_of(const struct plan_context *c, const struct stream *st)
+{
+    return (struct stream_name){ c->integration, st->database, st->table };
 }
 
 /* --- the destination's table names
@@ -308,9 +314,9 @@ static const struct owner *taken_by(const struct targets *t, const struct stream
 static int keep_target(struct targets *t, struct stream *st, struct error *err)
 {
     const struct stream_mark *m = mark_of(t->marks, st->database, st->table);
-    int found =
-        state_name_find(t->context->state, t->plan->arena, t->context->integration,
-                        st->database, st->table, (struct str){ 0 }, &st->target, err);
+    struct stream_name of = name_of(t->context, st);
+    int found = state_name_find(t->context->state, t->plan->arena, &of, (struct str){ 0 },
+                                &st->target, err);
     if (found < 0)
         return -1;
     if (m != NULL && m->target.len > 0 && (m->live_version != 0 || found == 0))
@@ -324,8 +330,7 @@ static int keep_target(struct targets *t, struct stream *st, struct error *err)
     take_name(t, st->target, st->database, st->table);
     if (found == 1)
         return 0;
-    return state_name_save(t->context->state, t->context->integration, st->database,
-                           st->table, (struct str){ 0 }, st->target, err);
+    return state_name_save(t->context->state, &of, (struct str){ 0 }, st->target, err);
 }
 
 /* Another selected table has this name, or an earlier one had it. */
@@ -354,8 +359,8 @@ static int give_target(struct targets *t, struct stream *st, struct error *err)
         target = arena_printf(a, STR_FMT "_%u", STR_ARG(name), n);
     st->target = target;
     take_name(t, target, st->database, st->table);
-    return state_name_save(t->context->state, t->context->integration, st->database,
-                           st->table, (struct str){ 0 }, target, err);
+    struct stream_name of = name_of(t->context, st);
+    return state_name_save(t->context->state, &of, (struct str){ 0 }, target, err);
 }
 
 /* Names of the destination's tables, then all that were ever given: of tables that are
@@ -368,8 +373,9 @@ static int take_given(struct targets *t, struct error *err)
     for (size_t i = 0; i < t->marks->stream_count; i++)
         take_name(t, t->marks->streams[i].target, t->marks->streams[i].database,
                   t->marks->streams[i].table);
-    if (state_name_list(t->context->state, t->plan->arena, t->context->integration,
-                        (struct str){ 0 }, (struct str){ 0 }, &given, &count, err) != 0)
+    struct stream_name all = { .integration = t->context->integration };
+    if (state_name_list(t->context->state, t->plan->arena, &all, &given, &count, err) !=
+        0)
         return -1;
     for (size_t i = 0; i < count; i++)
         take_name(t, given[i].name, given[i].database, given[i].table);
@@ -426,8 +432,8 @@ static bool resume(const struct plan_context *c, struct stream *st,
     struct page_position p = { 0 };
     struct error ignored = { 0 };
     uint64_t newest = 0;
-    if (state_version_get(c->state, c->integration, st->database, st->table, &newest,
-                          &ignored) != 0 ||
+    struct stream_name of = name_of(c, st);
+    if (state_version_get(c->state, &of, &newest, &ignored) != 0 ||
         newest > m->copy_version)
         return false;
     if (m->state != STREAM_COPYING || m->copy_version == 0 || st->method != FULL_PAGES ||
@@ -452,8 +458,8 @@ static int begin_or_resume(const struct plan_context *c, struct stream *st,
     const struct stream_mark *m = mark_of(marks, st->database, st->table);
     if (m != NULL && resume(c, st, m))
         return 0;
-    if (state_version_get(c->state, c->integration, st->database, st->table, &st->version,
-                          err) != 0)
+    struct stream_name of = name_of(c, st);
+    if (state_version_get(c->state, &of, &st->version, err) != 0)
         return -1;
     if (m != NULL && m->live_version > st->version)
         st->version = m->live_version;
@@ -462,8 +468,7 @@ static int begin_or_resume(const struct plan_context *c, struct stream *st,
     if (m != NULL && m->copy_version != 0)
         spooler_replace(st, m->copy_version);
     st->version++;
-    return state_version_set(c->state, c->integration, st->database, st->table,
-                             st->version, err);
+    return state_version_set(c->state, &of, st->version, err);
 }
 
 static int shape_stream(const struct plan_context *c, struct stream *st,
@@ -545,26 +550,31 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
 static int finished_since(const struct plan_context *c, const struct mark_list *marks,
                           const struct selection *s, int64_t since, struct error *err)
 {
-    struct str database = s->db->name;
-    struct str table = s->table->schema.name;
-    const struct stream_mark *m = mark_of(marks, database, table);
+    struct stream_name of = { c->integration, s->db->name, s->table->schema.name };
+    const struct stream_mark *m = mark_of(marks, of.database, of.table);
     uint64_t newest = 0;
     if (since == 0 || m == NULL || m->state != STREAM_LIVE || m->copy_version != 0 ||
         m->loaded_at < since)
         return 0;
-    if (state_version_get(c->state, c->integration, database, table, &newest, err) != 0)
+    if (state_version_get(c->state, &of, &newest, err) != 0)
         return -1;
     return newest <= m->live_version ? 1 : 0;
 }
 
+struct selections {
+    struct selection *list;
+    size_t count;
+};
+
 /* Those that are left to copy move to the front. */
 static int leave_finished(const struct plan_context *c, const struct mark_list *marks,
-                          int64_t since, struct selection *all, size_t *count,
-                          struct plan *p, struct error *err)
+                          int64_t since, struct selections *s, struct plan *p,
+                          struct error *err)
 {
+    struct selection *all = s->list;
     size_t left = 0;
-    p->finished = ARENA_ARRAY(p->arena, struct plan_refusal, *count + 1);
-    for (size_t i = 0; i < *count; i++) {
+    p->finished = ARENA_ARRAY(p->arena, struct plan_refusal, s->count + 1);
+    for (size_t i = 0; i < s->count; i++) {
         int finished = finished_since(c, marks, &all[i], since, err);
         if (finished < 0)
             return -1;
@@ -576,7 +586,7 @@ static int leave_finished(const struct plan_context *c, const struct mark_list *
                                        .table = arena_str(p->arena,
                                                           all[i].table->schema.name) };
     }
-    *count = left;
+    s->count = left;
     return 0;
 }
 
@@ -627,9 +637,9 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
     struct selection *all = xcalloc(total + 1, sizeof *all);
     out->refusals = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
     size_t count = select_tables(c, catalog, out, all);
-    size_t left = count;
-    int rc = leave_finished(c, marks, since, all, &left, out, err);
-    out->streams = xcalloc(left + marks->stream_count + 1, sizeof *out->streams);
+    struct selections left = { all, count };
+    int rc = leave_finished(c, marks, since, &left, out, err);
+    out->streams = xcalloc(left.count + marks->stream_count + 1, sizeof *out->streams);
     if (rc == 0 && count == 0 && out->refusal_count == 0) {
         rc = error_set(err, ERR_CONFIG, "no table of the source is selected");
         err->hint = "Compare --tables and --exclude with what `tailrace discover` lists; "
@@ -639,7 +649,7 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
         rc = state_batch_begin(c->state, err);
     if (rc == 0) {
         struct error late = { 0 };
-        rc = add_streams(c, out, all, left, marks, err);
+        rc = add_streams(c, out, all, left.count, marks, err);
         if (state_batch_end(c->state, rc == 0 ? err : &late) != 0)
             rc = -1;
     }

@@ -28,21 +28,20 @@ static void give_names(struct arena *a, struct table_schema *s)
     s->columns = columns;
 }
 
-struct catalog *probe_discover(struct arena *a, const struct url_source *url,
-                               const struct secret *password, bool always_int,
+struct catalog *probe_discover(struct arena *a, const struct probe_request *r,
                                struct cancel *c, struct str *server, struct error *err)
 {
-    struct source *source = source_new(url, password, err);
+    struct source *source = source_new(r->url, r->password, err);
     if (source == NULL)
         return NULL;
     struct session *session = source_connect(source, PATIENCE_US, c, err);
     struct catalog *found = NULL;
     if (session != NULL) {
-        struct discover_request r = { .databases = url->databases,
-                                      .database_count = url->database_count,
-                                      .always_int = always_int };
+        struct discover_request d = { .databases = r->url->databases,
+                                      .database_count = r->url->database_count,
+                                      .always_int = r->always_int };
         *server = source_describe(a, session);
-        found = source_discover(session, &r, err);
+        found = source_discover(session, &d, err);
     }
     for (size_t d = 0; found != NULL && d < found->database_count; d++)
         for (size_t i = 0; i < found->databases[d].table_count; i++)

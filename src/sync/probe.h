@@ -13,11 +13,17 @@
 #include "config/url.h"
 #include "row/catalog.h"
 
-/* Connect and discover. server: "MySQL 9.7.4 at host:port", in the arena. always_int:
- * TINYINT(1) is an integer. Columns have the Avro names that a first run would give them.
- * The catalog is the caller's to free. */
-struct catalog *probe_discover(struct arena *a, const struct url_source *url,
-                               const struct secret *password, bool always_int,
+/* What to look at; all borrowed. */
+struct probe_request {
+    const struct url_source *url;
+    const struct secret *password;
+    bool always_int; /* TINYINT(1) is an integer */
+};
+
+/* Connect and discover. server: "MySQL 9.7.4 at host:port", in the arena. Columns have
+ * the Avro names that a first run would give them. The catalog is the caller's to free.
+ */
+struct catalog *probe_discover(struct arena *a, const struct probe_request *r,
                                struct cancel *c, struct str *server, struct error *err);
 
 #endif

@@ -175,8 +175,8 @@ static int promote(struct table_reader *r, unsigned column, struct error *err)
         rc = error_set(err, ERR_CANCELLED, "the copy has started again");
     else if (newest->schema->columns[column].type == TYPE_BOOL) {
         struct str name = newest->schema->columns[column].name;
-        rc = state_promotion_save(r->pool->plan->state, r->pool->plan->integration,
-                                  st->database, st->table, name, err);
+        struct stream_name of = { r->pool->plan->integration, st->database, st->table };
+        rc = state_promotion_save(r->pool->plan->state, &of, name, err);
         if (rc == 0)
             rc = plan_add_shape(r->pool->plan, st,
                                 schema_promote_bool(st->arena, newest->schema, column),
@@ -265,14 +265,12 @@ static int read_range(struct table_reader *r, struct error *err)
     while (rc == 0 && reader_is_current(r) && !reader_stopping(r->pool)) {
         const struct value *cells = NULL;
         enum full_next next = full_reader_next(fr, &cells, err);
-        if (next == FULL_END) {
+        if (next == FULL_END)
             rc = 1;
-        } else if (next == FULL_ERROR) {
+        else if (next == FULL_ERROR ||
+                 (next != FULL_PAGE &&
+                  take_row(r, fr, cells, next == FULL_TOO_BIG, err) != 0))
             rc = -1;
-        } else if (next != FULL_PAGE &&
-                   take_row(r, fr, cells, next == FULL_TOO_BIG, err) != 0) {
-            rc = -1;
-        }
     }
     full_reader_close(fr);
     return rc;

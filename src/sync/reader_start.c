@@ -123,14 +123,15 @@ static int rediscover(struct table_reader *r, struct stream *st, struct error *e
     if (c == NULL)
         return -1;
     const struct catalog_table *t = catalog_find(c, st->database, st->table, false);
-    int rc = 0;
-    if (t == NULL || !t->readable)
-        rc = error_set(err, ERR_SCHEMA, "table '" STR_FMT "." STR_FMT "' is gone",
-                       STR_ARG(st->database), STR_ARG(st->table));
+    if (t == NULL || !t->readable) {
+        (void)error_set(err, ERR_SCHEMA, "table '" STR_FMT "." STR_FMT "' is gone",
+                        STR_ARG(st->database), STR_ARG(st->table));
+        catalog_free(c);
+        return -1;
+    }
     pthread_mutex_lock(&st->lock);
     struct table_schema *schema = NULL;
-    if (rc == 0)
-        rc = plan_shape(r->pool->plan, st->arena, t, &schema, err);
+    int rc = plan_shape(r->pool->plan, st->arena, t, &schema, err);
     if (rc == 0)
         rc = plan_add_shape(r->pool->plan, st, schema, err);
     if (rc == 0) {
@@ -145,8 +146,8 @@ static int rediscover(struct table_reader *r, struct stream *st, struct error *e
         st->version++;
         atomic_store(&st->rows_applied, 0); /* the loader counts this version alone */
         atomic_store(&st->rows_superseded, 0);
-        rc = state_version_set(r->pool->plan->state, r->pool->plan->integration,
-                               st->database, st->table, st->version, err);
+        struct stream_name of = { r->pool->plan->integration, st->database, st->table };
+        rc = state_version_set(r->pool->plan->state, &of, st->version, err);
     }
     pthread_mutex_unlock(&st->lock);
     catalog_free(c);
@@ -180,7 +181,8 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
     CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
     unsigned parts = method == FULL_PAGES ? parts_for(p) : 1;
     int64_t sequence = next_sequence(p); /* before the first page: at P0 */
-    if (full_split(r->session, a, shape->schema, found, parts, &ranges, &count, err) != 0)
+    struct full_cut cut = { .shape = shape->schema, .found = found, .parts = parts };
+    if (full_split(r->session, a, &cut, &ranges, &count, err) != 0)
         return -1;
 
     pthread_mutex_lock(&st->lock);

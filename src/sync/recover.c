@@ -49,8 +49,9 @@ int recover_foreign(const char *spool_dir, const char *lane, struct str destinat
     bool foreign = false;
     int rc = 0;
     size_t base = path.len;
-    for (const struct dirent *e = readdir(dir); e != NULL && rc == 0 && !foreign;
-         e = readdir(dir)) {
+    const struct dirent *e;
+    while (rc == 0 && !foreign &&
+           (e = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own dir */
         if (!str_ends(str_of(e->d_name), STR(".epoch")))
             continue;
         buf_truncate(&path, base);
@@ -88,7 +89,8 @@ static int ask(struct warehouse *w, struct buf *sql, uint64_t *out, struct error
     *out = 0;
     if (buf_check(sql, "a statement", err) != 0)
         return -1;
-    return warehouse_query(w, buf_str(sql), &none, take_number, out, &truncated, err);
+    struct query_reader reader = { take_number, out };
+    return warehouse_query(w, buf_str(sql), &none, &reader, &truncated, err);
 }
 
 static int ask_for_table(struct warehouse *w, struct str schema, uint64_t *out,

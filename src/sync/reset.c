@@ -88,13 +88,12 @@ static int next_versions(struct reset *r, const struct mark_list *marks,
         if (request->table.len > 0 &&
             !(str_eq(m->database, request->database) && str_eq(m->table, request->table)))
             continue;
-        rc = state_version_get(r->state, r->integration->name, m->database, m->table,
-                               &version, err);
+        struct stream_name of = { r->integration->name, m->database, m->table };
+        rc = state_version_get(r->state, &of, &version, err);
         version = version > m->live_version ? version : m->live_version;
         version = version > m->copy_version ? version : m->copy_version;
         if (rc == 0)
-            rc = state_version_set(r->state, r->integration->name, m->database, m->table,
-                                   version + 1, err);
+            rc = state_version_set(r->state, &of, version + 1, err);
     }
     return state_batch_end(r->state, rc == 0 ? err : &late) != 0 ? -1 : rc;
 }
@@ -132,24 +131,23 @@ static int reset_at(struct reset *r, struct warehouse *w, struct str table,
     return warehouse_reset(w, &request, err);
 }
 
-int reset_run(struct state *s, const char *data_dir, const struct integration *i,
-              struct str table, struct cancel *c, struct reset_result *out,
-              struct error *err)
+int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
+              struct reset_result *out, struct error *err)
 {
-    struct reset r = { .state = s, .integration = i, .lock = -1 };
+    struct reset r = { .state = s, .integration = o->integration, .lock = -1 };
     struct url_destination d = { 0 };
     *out = (struct reset_result){ 0 };
     r.arena = arena_new((size_t)256 << 20);
-    int rc = lock_spool(&r, data_dir, err);
+    int rc = lock_spool(&r, o->data_dir, err);
     if (rc == 0)
-        rc = url_parse_destination(r.arena, i->destination, &d, err);
+        rc = url_parse_destination(r.arena, o->integration->destination, &d, err);
     struct warehouse *w = NULL;
     if (rc == 0) {
-        struct warehouse_options o = { .settings = d.settings,
-                                       .setting_count = d.setting_count,
-                                       .idle_us = IDLE_US };
-        w = warehouse_open(arena_text(r.arena, d.location), &o, c, err);
-        rc = w == NULL ? -1 : reset_at(&r, w, table, out, err);
+        struct warehouse_options options = { .settings = d.settings,
+                                             .setting_count = d.setting_count,
+                                             .idle_us = IDLE_US };
+        w = warehouse_open(arena_text(r.arena, d.location), &options, c, err);
+        rc = w == NULL ? -1 : reset_at(&r, w, o->table, out, err);
     }
     warehouse_close(w);
     arena_free(r.arena);

@@ -18,10 +18,15 @@ struct reset_result {
     size_t streams;          /* how many were reset */
 };
 
-/* table: "db.table" or a table's name that only one database has; empty: the whole
- * integration. */
-int reset_run(struct state *s, const char *data_dir, const struct integration *i,
-              struct str table, struct cancel *c, struct reset_result *out,
-              struct error *err);
+/* What to forget; all borrowed. table: "db.table" or a table's name that only one
+ * database has; empty: the whole integration. */
+struct reset_order {
+    const char *data_dir;
+    const struct integration *integration;
+    struct str table;
+};
+
+int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
+              struct reset_result *out, struct error *err);
 
 #endif

@@ -41,29 +41,30 @@ enum stream_phase {
 };
 
 struct stream {
-    uint32_t index;                     /* plan: place in the job's array */
     struct str database, table, target; /* plan */
     const struct catalog_table *found;  /* plan, [lock] after a restart */
-    enum full_method method;            /* likewise */
+    uint32_t index;                     /* plan: place in the job's array */
+    enum full_method method;            /* plan, [lock] after a restart */
 
     pthread_mutex_t lock;
     struct arena *arena;             /* [lock] shapes and ranges */
     struct stream_shape_plan *shape; /* [lock] the newest */
-    enum stream_phase phase;         /* [lock] */
     struct page_range *ranges;      /* [lock] what readers take; .after as of the start */
     size_t range_count, next_range; /* [lock] */
     size_t ranges_open;             /* [lock] taken and not finished */
+    enum stream_phase phase;        /* [lock] */
     unsigned restarts;              /* [lock] */
     struct page_pace pace;          /* under the governor's lock */
     struct error why;               /* [lock] of PHASE_FAILED */
 
     atomic_uint generation;
     atomic_bool failed; /* readers leave it alone */
+    atomic_bool joined; /* the loader saw the join committed */
+    bool resumed;       /* plan: goes on from an earlier job */
+    bool orphan;        /* plan: only an unfinished copy to drop, nothing to read */
 
     uint64_t version; /* [lock] of the copy being made */
     int64_t sequence; /* [lock] of its rows */
-    bool resumed;     /* plan: goes on from an earlier job */
-    bool orphan;      /* plan: only an unfinished copy to drop, nothing to read */
 
     /* What the spool thread knows of the stream, all [spool]. */
     struct {
@@ -83,7 +84,6 @@ struct stream {
     atomic_uint_fast64_t nulls_by_policy, bytes_read;
     atomic_int_fast64_t first_read_at, last_read_at;
     atomic_int_fast64_t started_at, ended_at; /* monotonic */
-    atomic_bool joined;                       /* the loader saw the join committed */
 };
 
 #endif

@@ -29,14 +29,13 @@ static int check_excluded(struct arena *a, const char *epoch_dir, size_t exclude
                      excluded_count, m.stream_count);
 }
 
-static int load(struct sink *s, struct arena *a, const char *epoch_dir,
-                const bool *excluded, size_t excluded_count, struct load_outcome *out,
-                struct error *err)
+static int load(struct sink *s, struct arena *a, const struct epoch_load *l,
+                struct load_outcome *out, struct error *err)
 {
     out->failed_stream = -1;
-    if (excluded != NULL && check_excluded(a, epoch_dir, excluded_count, err) != 0)
+    if (l->excluded != NULL && check_excluded(a, l->dir, l->excluded_count, err) != 0)
         return -1;
-    return sink_load_epoch(s, a, epoch_dir, excluded, out, err);
+    return sink_load_epoch(s, a, l->dir, l->excluded, out, err);
 }
 
 const struct warehouse_backend backend_duckdb = {

@@ -11,6 +11,7 @@
 
 #include "sink/duckdb.h"
 #include "sink/sink.h"
+#include "warehouse/client.h"
 
 struct warehouse_backend {
     struct sink *(*open)(struct str path, const struct str *settings,
@@ -18,10 +19,9 @@ struct warehouse_backend {
     void (*close)(struct sink *s); /* checkpoint first; NULL is fine */
     int (*marks)(struct sink *s, struct arena *a, struct str integration,
                  struct mark_list *out, struct error *err);
-    /* excluded: of excluded_count, compared with the manifest; or NULL. */
-    int (*load)(struct sink *s, struct arena *a, const char *epoch_dir,
-                const bool *excluded, size_t excluded_count, struct load_outcome *out,
-                struct error *err);
+    /* The number of those excluded is compared with the manifest. */
+    int (*load)(struct sink *s, struct arena *a, const struct epoch_load *l,
+                struct load_outcome *out, struct error *err);
     int (*reset)(struct sink *s, const struct reset_request *r, struct error *err);
     int (*read)(struct sink *s, struct str sql, const struct read_limits *limits,
                 const struct read_handler *handler, struct cancel *c,

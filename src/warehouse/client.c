@@ -271,22 +271,21 @@ int warehouse_marks(struct warehouse *w, struct arena *a, struct str integration
     return reply_decode_marks(&reply, a, out, err);
 }
 
-int warehouse_load(struct warehouse *w, struct arena *a, const char *epoch_dir,
-                   const bool *excluded, size_t excluded_count, struct load_outcome *out,
-                   struct error *err)
+int warehouse_load(struct warehouse *w, struct arena *a, const struct epoch_load *l,
+                   struct load_outcome *out, struct error *err)
 {
     CLEANUP(reply_done) struct reply reply = { 0 };
-    CLEANUP(free_pointer) char *absolute = realpath(epoch_dir, NULL);
+    CLEANUP(free_pointer) char *absolute = realpath(l->dir, NULL);
     int failed = -1;
     out->failed_stream = -1;
     if (absolute == NULL)
-        return error_set(err, ERR_IO, "the epoch '%s' is not there", epoch_dir);
+        return error_set(err, ERR_IO, "the epoch '%s' is not there", l->dir);
     if (!str_is_utf8(str_of(absolute)))
         return error_set(err, ERR_CONFIG, "the path '%s' is no UTF-8", absolute);
     struct request r = { .kind = REQUEST_LOAD,
                          .epoch_dir = str_of(absolute),
-                         .excluded = excluded,
-                         .excluded_count = excluded == NULL ? 0 : excluded_count };
+                         .excluded = l->excluded,
+                         .excluded_count = l->excluded == NULL ? 0 : l->excluded_count };
     if (ask(w, &r, "loading an epoch", &reply, &failed, err) != 0) {
         out->failed_stream = failed;
         return -1;
@@ -320,7 +319,7 @@ struct query {
     size_t count;
     query_row_fn *row;
     void *ctx;
-    bool *truncated;
+    bool truncated;
 };
 
 /* 1: there is more, 0: this was the end, -1: failed. Sets *whole when the exchange is
@@ -343,7 +342,7 @@ static int take_reply(struct query *q, const struct reply *reply, bool *whole,
                                                                                   : -1;
     case REPLY_OK:
         *whole = true;
-        return reply_decode_query_end(reply, q->truncated, err);
+        return reply_decode_query_end(reply, &q->truncated, err);
     case REPLY_ERROR:
         *whole = true;
         return reply_decode_error(reply, NULL, err);
@@ -354,11 +353,11 @@ static int take_reply(struct query *q, const struct reply *reply, bool *whole,
 }
 
 int warehouse_query(struct warehouse *w, struct str sql,
-                    const struct query_limits *limits, query_row_fn *row, void *ctx,
+                    const struct query_limits *limits, const struct query_reader *reader,
                     bool *truncated, struct error *err)
 {
     struct request r = { .kind = REQUEST_QUERY, .sql = sql, .limits = *limits };
-    struct query q = { .w = w, .row = row, .ctx = ctx, .truncated = truncated };
+    struct query q = { .w = w, .row = reader->row, .ctx = reader->ctx };
     bool whole = false;
     int rc = 1;
     if (!str_is_utf8(sql))
@@ -371,6 +370,8 @@ int warehouse_query(struct warehouse *w, struct str sql,
         rc = next_reply(w, &reply, err) == 0 ? take_reply(&q, &reply, &whole, err) : -1;
     }
     arena_free(q.arena);
+    if (rc == 0)
+        *truncated = q.truncated;
     if (rc != 0 && !whole)
         disconnect(w); /* which also stops the statement */
     return rc;

@@ -45,10 +45,16 @@ void warehouse_close(struct warehouse *w); /* NULL is fine */
 int warehouse_marks(struct warehouse *w, struct arena *a, struct str integration,
                     struct mark_list *out, struct error *err);
 
+/* Which epoch to load. excluded: of as many as the manifest has streams; or NULL. */
+struct epoch_load {
+    const char *dir;
+    const bool *excluded;
+    size_t excluded_count;
+};
+
 /* Load one captured epoch; see sink_load_epoch(). Strings of out live in the arena. */
-int warehouse_load(struct warehouse *w, struct arena *a, const char *epoch_dir,
-                   const bool *excluded, size_t excluded_count, struct load_outcome *out,
-                   struct error *err);
+int warehouse_load(struct warehouse *w, struct arena *a, const struct epoch_load *l,
+                   struct load_outcome *out, struct error *err);
 
 /* Forget unfinished copies, or a whole integration; see sink.h. */
 int warehouse_reset(struct warehouse *w, const struct reset_request *r,
@@ -68,10 +74,15 @@ struct query_column {
 typedef int query_row_fn(void *ctx, const struct query_column *columns, size_t count,
                          const struct str *cells, struct error *err);
 
+struct query_reader {
+    query_row_fn *row;
+    void *ctx;
+};
+
 /* One read-only statement. Errors: ERR_CONFIG for a statement that may not run here, with
  * the reason; ERR_TARGET with DuckDB's text; ERR_LIMIT for time. */
 int warehouse_query(struct warehouse *w, struct str sql,
-                    const struct query_limits *limits, query_row_fn *row, void *ctx,
+                    const struct query_limits *limits, const struct query_reader *reader,
                     bool *truncated, struct error *err);
 
 /* Checkpoint and close the file now, end the process when nobody else is connected. */

@@ -41,8 +41,8 @@ static int do_load(struct client *c, const struct request *r, struct arena *a,
     if (file_take(c, err) != 0)
         return -1;
     FAULT("warehouse.loading");
-    int rc = o->backend->load(o->sink, a, r->epoch_dir.ptr, r->excluded,
-                              r->excluded_count, &outcome, err);
+    struct epoch_load l = { r->epoch_dir.ptr, r->excluded, r->excluded_count };
+    int rc = o->backend->load(o->sink, a, &l, &outcome, err);
     FAULT("warehouse.loaded");
     file_give(o, rc == 0 ? NULL : err);
     *failed_stream = outcome.failed_stream;

@@ -329,11 +329,12 @@ int reply_decode_marks(const struct reply *r, struct arena *a, struct mark_list 
 {
     struct mark_list m = { 0 };
     void *lanes = NULL, *streams = NULL;
+    struct field_list lane_list = { "lanes", lane_fields, sizeof(struct lane_mark) };
+    struct field_list stream_list = { "streams", stream_fields,
+                                      sizeof(struct stream_mark) };
     if (fields_decode(r->body, mark_list_fields, &m, a, err) != 0 ||
-        list_decode(r->body, "lanes", lane_fields, sizeof(struct lane_mark), a, &lanes,
-                    &m.lane_count, err) != 0 ||
-        list_decode(r->body, "streams", stream_fields, sizeof(struct stream_mark), a,
-                    &streams, &m.stream_count, err) != 0)
+        list_decode(r->body, &lane_list, a, &lanes, &m.lane_count, err) != 0 ||
+        list_decode(r->body, &stream_list, a, &streams, &m.stream_count, err) != 0)
         return -1;
     m.lanes = lanes;
     m.streams = streams;
@@ -360,9 +361,10 @@ int reply_decode_load(const struct reply *r, struct arena *a, struct load_outcom
 {
     struct load_outcome o = { 0 };
     void *streams = NULL;
+    struct field_list list = { "streams", load_stream_fields,
+                               sizeof(struct load_stream) };
     if (fields_decode(r->body, outcome_fields, &o, a, err) != 0 ||
-        list_decode(r->body, "streams", load_stream_fields, sizeof(struct load_stream), a,
-                    &streams, &o.stream_count, err) != 0)
+        list_decode(r->body, &list, a, &streams, &o.stream_count, err) != 0)
         return -1;
     o.streams = streams;
     *out = o;
@@ -420,11 +422,11 @@ int reply_encode_columns(struct buf *b, const struct query_column *columns, size
 int reply_decode_columns(const struct reply *r, struct arena *a,
                          struct query_column **columns, size_t *count, struct error *err)
 {
-    void *list = NULL;
-    if (list_decode(r->root, "columns", column_fields, sizeof(**columns), a, &list, count,
-                    err) != 0)
+    void *out = NULL;
+    struct field_list list = { "columns", column_fields, sizeof(**columns) };
+    if (list_decode(r->root, &list, a, &out, count, err) != 0)
         return -1;
-    *columns = list;
+    *columns = out;
     return 0;
 }
 

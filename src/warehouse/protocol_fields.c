@@ -186,18 +186,19 @@ int fields_decode(json_t *object, const struct field *fields, void *to, struct a
     return 0;
 }
 
-int list_decode(json_t *object, const char *name, const struct field *fields, size_t size,
-                struct arena *a, void **out, size_t *count, struct error *err)
+int list_decode(json_t *object, const struct field_list *l, struct arena *a, void **out,
+                size_t *count, struct error *err)
 {
-    json_t *list = json_object_get(object, name);
+    json_t *list = json_object_get(object, l->name);
     if (!json_is_array(list))
-        return field_bad(name, err);
+        return field_bad(l->name, err);
     size_t n = json_array_size(list);
-    char *items = fields_array(a, n, size, err);
+    char *items = fields_array(a, n, l->size, err);
     if (items == NULL)
         return -1;
     for (size_t i = 0; i < n; i++)
-        if (fields_decode(json_array_get(list, i), fields, items + i * size, a, err) != 0)
+        if (fields_decode(json_array_get(list, i), l->fields, items + i * l->size, a,
+                          err) != 0)
             return -1;
     *out = items;
     *count = n;

@@ -49,9 +49,16 @@ int list_encode(struct buf *b, const struct field *fields, const void *first,
 int fields_decode(json_t *object, const struct field *fields, void *to, struct arena *a,
                   struct error *err);
 
-/* The array `name` of objects, as an array in the arena. */
-int list_decode(json_t *object, const char *name, const struct field *fields, size_t size,
-                struct arena *a, void **out, size_t *count, struct error *err);
+/* What an array of objects is called and holds: elements of `size` bytes. */
+struct field_list {
+    const char *name;
+    const struct field *fields;
+    size_t size;
+};
+
+/* The array l->name of objects, as an array in the arena. */
+int list_decode(json_t *object, const struct field_list *l, struct arena *a, void **out,
+                size_t *count, struct error *err);
 
 /* Zeroed room in the arena; NULL and ERR_LIMIT past its ceiling. */
 void *fields_array(struct arena *a, size_t count, size_t size, struct error *err);

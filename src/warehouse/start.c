@@ -91,8 +91,11 @@ static int launch_prepare(struct launch *l, const struct start_options *o,
                           struct error *err)
 {
     struct error failure = { 0 };
+    /* NOLINTBEGIN(concurrency-mt-unsafe): the environment is not changed once threads run
+     */
     const char *log = getenv(START_LOG_ENVIRONMENT);
     const char *exe = getenv("TAILRACE_EXE");
+    /* NOLINTEND(concurrency-mt-unsafe) */
     l->exe = exe != NULL && exe[0] != '\0' ? exe : "/proc/self/exe";
     l->arguments = make_arguments(o);
     l->environment = make_environment();

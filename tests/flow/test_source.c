@@ -375,7 +375,8 @@ static void check_split(const char *name, const char *key, const char *value)
     struct table t = open_table(name);
     struct page_range *ranges;
     size_t count = 0;
-    if (full_split(reader, t.arena, t.shape, t.full.found, 5, &ranges, &count, &err) != 0)
+    struct full_cut cut = { .shape = t.shape, .found = t.full.found, .parts = 5 };
+    if (full_split(reader, t.arena, &cut, &ranges, &count, &err) != 0)
         fail_with(&err, name);
     print_message("# %s: %zu ranges\n", name, count);
     assert_true(count >= 2);

@@ -8,6 +8,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+/* A stream of the integration that the tests are of. */
+#define STREAM(database, table) (&(struct stream_name){ STR("i"), (database), (table) })
+
 struct fixture {
     char dir[64];
     struct state *s;
@@ -79,18 +82,18 @@ static void names_once_given_stay(void **state)
     struct error err = { 0 };
     struct str got = { 0 };
     assert_int_equal(
-        state_name_save(f->s, STR("i"), STR("d"), STR("t"), STR("a b"), STR("a_b"), &err),
+        state_name_save(f->s, STREAM(STR("d"), STR("t")), STR("a b"), STR("a_b"), &err),
         0);
-    assert_int_equal(state_name_save(f->s, STR("i"), STR("d"), STR("t"), STR("a b"),
-                                     STR("other"), &err),
-                     0);
+    assert_int_equal(
+        state_name_save(f->s, STREAM(STR("d"), STR("t")), STR("a b"), STR("other"), &err),
+        0);
     reopen(f);
     assert_int_equal(
-        state_name_find(f->s, f->a, STR("i"), STR("d"), STR("t"), STR("a b"), &got, &err),
+        state_name_find(f->s, f->a, STREAM(STR("d"), STR("t")), STR("a b"), &got, &err),
         1);
     assert_str(got, "a_b");
     assert_int_equal(
-        state_name_find(f->s, f->a, STR("i"), STR("d"), STR("T"), STR("a b"), &got, &err),
+        state_name_find(f->s, f->a, STREAM(STR("d"), STR("T")), STR("a b"), &got, &err),
         0);
 }
 
@@ -112,8 +115,7 @@ static void shapes_list_oldest_first_and_the_first_text_stays(void **state)
     struct stream_shape *got = NULL;
     size_t count = 0;
     assert_int_equal(
-        state_shape_list(f->s, f->a, STR("i"), STR("d"), STR("t"), &got, &count, &err),
-        0);
+        state_shape_list(f->s, f->a, STREAM(STR("d"), STR("t")), &got, &count, &err), 0);
     assert_int_equal(count, 3);
     assert_int_equal(got[0].version, 1);
     assert_true(got[2].hash == UINT64_MAX - 3);
@@ -129,28 +131,28 @@ static void promotions_and_versions_survive_and_are_forgotten_by_stream(void **s
     for (int i = 0; i < 2; i++) {
         struct str table = i == 0 ? STR("t") : STR("u");
         assert_int_equal(
-            state_promotion_save(f->s, STR("i"), STR("d"), table, STR("flag"), &err), 0);
-        assert_int_equal(state_version_set(f->s, STR("i"), STR("d"), table, 7, &err), 0);
+            state_promotion_save(f->s, STREAM(STR("d"), table), STR("flag"), &err), 0);
+        assert_int_equal(state_version_set(f->s, STREAM(STR("d"), table), 7, &err), 0);
     }
     reopen(f);
-    assert_int_equal(state_promotion_find(f->s, STR("i"), STR("d"), STR("t"), STR("flag"),
+    assert_int_equal(state_promotion_find(f->s, STREAM(STR("d"), STR("t")), STR("flag"),
                                           &promoted, &err),
                      0);
     assert_true(promoted);
-    assert_int_equal(
-        state_version_get(f->s, STR("i"), STR("d"), STR("t"), &version, &err), 0);
+    assert_int_equal(state_version_get(f->s, STREAM(STR("d"), STR("t")), &version, &err),
+                     0);
     assert_int_equal(version, 7);
-    assert_int_equal(state_stream_forget(f->s, STR("i"), STR("d"), STR("t"), &err), 0);
-    assert_int_equal(state_promotion_find(f->s, STR("i"), STR("d"), STR("t"), STR("flag"),
+    assert_int_equal(state_stream_forget(f->s, STREAM(STR("d"), STR("t")), &err), 0);
+    assert_int_equal(state_promotion_find(f->s, STREAM(STR("d"), STR("t")), STR("flag"),
                                           &promoted, &err),
                      0);
     assert_false(promoted);
-    assert_int_equal(
-        state_version_get(f->s, STR("i"), STR("d"), STR("u"), &version, &err), 0);
+    assert_int_equal(state_version_get(f->s, STREAM(STR("d"), STR("u")), &version, &err),
+                     0);
     assert_int_equal(version, 7);
-    assert_int_equal(state_stream_forget(f->s, STR("i"), STR(""), STR(""), &err), 0);
-    assert_int_equal(
-        state_version_get(f->s, STR("i"), STR("d"), STR("u"), &version, &err), 0);
+    assert_int_equal(state_stream_forget(f->s, STREAM(STR(""), STR("")), &err), 0);
+    assert_int_equal(state_version_get(f->s, STREAM(STR("d"), STR("u")), &version, &err),
+                     0);
     assert_int_equal(version, 0);
 }
 
@@ -183,11 +185,15 @@ static void a_job_has_a_beginning_an_end_and_a_report(void **state)
     assert_int_equal(state_report_save(f->s, id, &r, &err), 0);
     struct job_row *jobs = NULL;
     size_t count = 0;
-    assert_int_equal(state_job_list(f->s, f->a, STR("i"), 10, &jobs, &count, &err), 0);
+    assert_int_equal(state_job_list(f->s, f->a, &(struct job_page){ STR("i"), 10 }, &jobs,
+                                    &count, &err),
+                     0);
     assert_int_equal(jobs[0].outcome, JOB_RUNNING);
     assert_int_equal(state_job_end(f->s, id, JOB_FAILED, &why, &err), 0);
     reopen(f);
-    assert_int_equal(state_job_list(f->s, f->a, STR(""), 10, &jobs, &count, &err), 0);
+    assert_int_equal(state_job_list(f->s, f->a, &(struct job_page){ STR(""), 10 }, &jobs,
+                                    &count, &err),
+                     0);
     assert_int_equal(count, 1);
     assert_int_equal(jobs[0].outcome, JOB_FAILED);
     assert_str(jobs[0].error, "no entry");
@@ -219,7 +225,9 @@ static void a_job_whose_process_is_gone_has_died(void **state)
     f->s = state_open(f->dir, &err);
     struct job_row *jobs = NULL;
     size_t count = 0;
-    assert_int_equal(state_job_list(f->s, f->a, STR("i"), 10, &jobs, &count, &err), 0);
+    assert_int_equal(state_job_list(f->s, f->a, &(struct job_page){ STR("i"), 10 }, &jobs,
+                                    &count, &err),
+                     0);
     assert_int_equal(count, 1);
     assert_int_equal(jobs[0].outcome, JOB_DIED);
 }
@@ -238,13 +246,17 @@ static void the_job_log_keeps_events_with_their_fields(void **state)
     state_log_close(l);
     struct log_row *rows = NULL;
     size_t count = 0;
-    assert_int_equal(state_log_list(f->s, f->a, 3, 0, 10, &rows, &count, &err), 0);
+    assert_int_equal(
+        state_log_list(f->s, f->a, &(struct log_page){ 3, 0, 10 }, &rows, &count, &err),
+        0);
     assert_int_equal(count, 2);
     assert_str(rows[0].text, "first");
     assert_str(rows[0].fields, "{\"quote\":\"a\\\"b\",\"n\":-4}");
     assert_str(rows[1].fields, "{\"u\":18446744073709551615}");
     int64_t after = rows[0].id;
-    assert_int_equal(state_log_list(f->s, f->a, 3, after, 10, &rows, &count, &err), 0);
+    assert_int_equal(state_log_list(f->s, f->a, &(struct log_page){ 3, after, 10 }, &rows,
+                                    &count, &err),
+                     0);
     assert_int_equal(count, 1);
 }
 
@@ -307,7 +319,7 @@ static void *open_and_write(void *arg)
     struct error err = { 0 };
     struct state *s = state_open(r->dir, &err);
     for (int i = 0; s != NULL && i < 50; i++)
-        if (state_version_set(s, STR("i"), STR("d"), STR("t"), (uint64_t)i, &err) != 0)
+        if (state_version_set(s, STREAM(STR("d"), STR("t")), (uint64_t)i, &err) != 0)
             r->failures++;
     r->failures += s == NULL ? 1 : 0;
     state_close(s);
@@ -334,16 +346,16 @@ static void a_batch_becomes_durable_together(void **state)
     uint64_t version = 0;
     assert_int_equal(state_batch_begin(f->s, &err), 0);
     assert_int_equal(state_batch_begin(f->s, &err), 0);
-    assert_int_equal(state_version_set(f->s, STR("i"), STR("d"), STR("t"), 4, &err), 0);
+    assert_int_equal(state_version_set(f->s, STREAM(STR("d"), STR("t")), 4, &err), 0);
     assert_int_equal(state_batch_end(f->s, &err), 0);
     struct state *other = state_open(f->dir, &err);
     assert_non_null(other);
-    assert_int_equal(
-        state_version_get(other, STR("i"), STR("d"), STR("t"), &version, &err), 0);
+    assert_int_equal(state_version_get(other, STREAM(STR("d"), STR("t")), &version, &err),
+                     0);
     assert_int_equal(version, 0);
     assert_int_equal(state_batch_end(f->s, &err), 0);
-    assert_int_equal(
-        state_version_get(other, STR("i"), STR("d"), STR("t"), &version, &err), 0);
+    assert_int_equal(state_version_get(other, STREAM(STR("d"), STR("t")), &version, &err),
+                     0);
     assert_int_equal(version, 4);
     state_close(other);
 }

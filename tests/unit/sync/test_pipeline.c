@@ -138,14 +138,11 @@ static struct str key_of(struct arena *a, int64_t id)
     return arena_str(a, buf_str(&b));
 }
 
-int full_split(struct session *s, struct arena *a, const struct table_schema *shape,
-               const struct catalog_table *t, unsigned parts, struct page_range **out,
-               size_t *out_count, struct error *err)
+int full_split(struct session *s, struct arena *a, const struct full_cut *cut,
+               struct page_range **out, size_t *out_count, struct error *err)
 {
     (void)s;
-    (void)shape;
-    (void)t;
-    (void)parts;
+    (void)cut;
     if (chance(10))
         return error_set(err, ERR_NETWORK, "lost while splitting");
     struct page_range *ranges = ARENA_ARRAY(a, struct page_range, RANGES + 1);
@@ -335,15 +332,16 @@ static int take_stream(struct model *d, const char *dir, const struct manifest *
     return 0;
 }
 
-int warehouse_load(struct warehouse *w, struct arena *a, const char *epoch_dir,
-                   const bool *excluded, size_t excluded_count, struct load_outcome *out,
-                   struct error *err)
+int warehouse_load(struct warehouse *w, struct arena *a, const struct epoch_load *l,
+                   struct load_outcome *out, struct error *err)
 {
+    const char *epoch_dir = l->dir;
+    const bool *excluded = l->excluded;
     struct manifest m = { 0 };
     struct model next = destination;
     (void)w;
     assert_int_equal(epoch_open(a, epoch_dir, &m, err), 0);
-    assert_int_equal(m.stream_count, excluded_count);
+    assert_int_equal(m.stream_count, l->excluded_count);
     *out = (struct load_outcome){ .failed_stream = -1, .stream_count = m.stream_count };
     out->streams = ARENA_ARRAY(a, struct load_stream, m.stream_count + 1);
     out->already_loaded = m.number <= destination.epoch;

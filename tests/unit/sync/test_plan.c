@@ -3,6 +3,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "support/test.h"
+
+/* A stream of the integration that the tests are of. */
+#define STREAM(database, table) (&(struct stream_name){ STR("i"), (database), (table) })
 #include "sync/integration.h"
 #include "sync/plan.h"
 
@@ -233,8 +236,8 @@ static void a_name_given_before_is_not_given_again(void **state)
     struct error err = { 0 };
     (void)add_simple(f, STR("a"), STR("t"));
     add_simple(f, STR("a"), STR("t_2"))->byte_estimate = 1000; /* planned first */
-    assert_int_equal(state_name_save(f->s, STR("i"), STR("a"), STR("t"),
-                                     (struct str){ 0 }, STR("t_2"), &err),
+    assert_int_equal(state_name_save(f->s, STREAM(STR("a"), STR("t")), (struct str){ 0 },
+                                     STR("t_2"), &err),
                      0);
     make(f);
     assert_str(stream_named(f, STR("a"), STR("t"))->target, "t_2");
@@ -248,8 +251,8 @@ static void a_table_that_is_gone_keeps_its_name_to_itself(void **state)
     struct fixture *f = *state;
     struct error err = { 0 };
     (void)add_simple(f, STR("b"), STR("t"));
-    assert_int_equal(state_name_save(f->s, STR("i"), STR("a"), STR("t"),
-                                     (struct str){ 0 }, STR("t"), &err),
+    assert_int_equal(state_name_save(f->s, STREAM(STR("a"), STR("t")), (struct str){ 0 },
+                                     STR("t"), &err),
                      0);
     make(f);
     assert_str(stream_named(f, STR("b"), STR("t"))->target, "b__t");
@@ -266,7 +269,7 @@ static void a_column_that_is_gone_keeps_its_name_to_itself(void **state)
                                       int_column(STR("a+b"), 0) };
     (void)add_table(f, STR("d"), STR("t"), columns, 2);
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        assert_int_equal(state_name_save(f->s, STR("i"), STR("d"), STR("t"),
+        assert_int_equal(state_name_save(f->s, STREAM(STR("d"), STR("t")),
                                          str_of(given[i][0]), str_of(given[i][1]), &err),
                          0);
     make(f);
@@ -328,7 +331,7 @@ static void a_promoted_boolean_is_an_integer_in_every_later_run(void **state)
     make(f);
     assert_int_equal(f->plan.streams[0].shape->schema->columns[1].type, TYPE_BOOL);
     assert_int_equal(
-        state_promotion_save(f->s, STR("i"), STR("d"), STR("t"), STR("flag"), &err), 0);
+        state_promotion_save(f->s, STREAM(STR("d"), STR("t")), STR("flag"), &err), 0);
     make(f);
     assert_int_equal(f->plan.streams[0].shape->schema->columns[1].type, TYPE_INT);
     assert_int_equal(f->plan.streams[0].shape->schema->columns[1].bytes, 1);
@@ -421,23 +424,24 @@ static void a_copy_from_another_source_starts_over(void **state)
     struct error err = { 0 };
     (void)add_simple(f, STR("d"), STR("t"));
     struct stream_mark m = copying(f, shape_hash_of_plan(f), clock_wall_us());
-    assert_int_equal(state_version_set(f->s, STR("i"), STR("d"), STR("t"), 4, &err), 0);
+    assert_int_equal(state_version_set(f->s, STREAM(STR("d"), STR("t")), 4, &err), 0);
     mark(f, &m);
     make(f);
     assert_true(f->plan.streams[0].resumed);
     struct url_source source = { .user = STR("u"), .host = STR("one"), .port = 3306 };
     struct url_destination d = { .scheme = STR("duckdb"), .location = STR("/tmp/x") };
     struct option_values *values = option_values_new(sync_option_table());
+    struct integration_request request = {
+        .name = STR("i"), .source = &source, .destination = &d, .options = values
+    };
     struct integration i = { 0 };
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(
-            integration_record(f->s, f->a, STR("i"), &source, &d, values, &i, &err), 0);
+        assert_int_equal(integration_record(f->s, f->a, &request, &i, &err), 0);
         make(f);
         assert_true(f->plan.streams[0].resumed);
     }
     source.host = STR("other");
-    assert_int_equal(
-        integration_record(f->s, f->a, STR("i"), &source, &d, values, &i, &err), 0);
+    assert_int_equal(integration_record(f->s, f->a, &request, &i, &err), 0);
     make(f);
     assert_false(f->plan.streams[0].resumed);
     assert_int_equal(f->plan.streams[0].version, 6);
@@ -546,7 +550,7 @@ static void two_tables_never_get_one_name(void **state)
     struct error err = { 0 };
     (void)add_simple(f, STR("d"), STR("t"));
     (void)add_simple(f, STR("a"), STR("other"));
-    assert_int_equal(state_name_save(f->s, STR("i"), STR("a"), STR("other"),
+    assert_int_equal(state_name_save(f->s, STREAM(STR("a"), STR("other")),
                                      (struct str){ 0 }, STR("old"), &err),
                      0);
     struct stream_mark m = copying(f, 1, 0);
@@ -580,7 +584,7 @@ static void a_continued_run_copies_again_what_was_reset(void **state)
     m.copy_version = 0;
     m.loaded_at = 1000;
     mark(f, &m);
-    assert_int_equal(state_version_set(f->s, STR("i"), STR("d"), STR("t"), 4, &err), 0);
+    assert_int_equal(state_version_set(f->s, STREAM(STR("d"), STR("t")), 4, &err), 0);
     assert_int_equal(plan_make(&f->context, &f->catalog, &f->marks, 900, &f->plan, &err),
                      0);
     assert_int_equal(f->plan.stream_count, 1);

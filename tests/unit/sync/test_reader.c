@@ -84,14 +84,11 @@ struct catalog *source_discover_table(struct session *s, struct str database,
     return c;
 }
 
-int full_split(struct session *s, struct arena *a, const struct table_schema *shape,
-               const struct catalog_table *t, unsigned parts, struct page_range **out,
-               size_t *out_count, struct error *err)
+int full_split(struct session *s, struct arena *a, const struct full_cut *cut,
+               struct page_range **out, size_t *out_count, struct error *err)
 {
     (void)s;
-    (void)shape;
-    (void)t;
-    (void)parts;
+    (void)cut;
     if (made_up.splits_that_fail > 0) {
         made_up.splits_that_fail--;
         return error_set(err, ERR_NETWORK, "lost on the way");

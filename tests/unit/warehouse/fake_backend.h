@@ -104,8 +104,7 @@ static inline int fake_marks(struct sink *s, struct arena *a, struct str integra
     return 0;
 }
 
-static inline int fake_load(struct sink *s, struct arena *a, const char *epoch_dir,
-                            const bool *excluded, size_t excluded_count,
+static inline int fake_load(struct sink *s, struct arena *a, const struct epoch_load *l,
                             struct load_outcome *out, struct error *err)
 {
     struct fake *f = (struct fake *)(void *)s;
@@ -117,11 +116,11 @@ static inline int fake_load(struct sink *s, struct arena *a, const char *epoch_d
     append_beside(f->path, ".begun", "x");
     while (exists_beside(f->path, ".hold"))
         (void)clock_wait_us(NULL, 10000);
-    if (excluded == NULL || excluded_count != 2 || !excluded[1]) {
+    if (l->excluded == NULL || l->excluded_count != 2 || !l->excluded[1]) {
         out->failed_stream = 1;
         return error_set(err, ERR_SCHEMA, "loading 'd.t': no");
     }
-    append_beside(f->path, ".loads", epoch_dir);
+    append_beside(f->path, ".loads", l->dir);
     *out = (struct load_outcome){ .failed_stream = -1, .bytes = 42 };
     return 0;
 }

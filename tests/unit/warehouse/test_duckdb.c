@@ -159,7 +159,8 @@ static int read_rows(struct fixture *f, const char *sql,
 {
     bool truncated = false;
     buf_init(out, 1 << 20);
-    return warehouse_query(f->w, str_of(sql), limits, gather, out, &truncated, err);
+    return warehouse_query(f->w, str_of(sql), limits,
+                           &(struct query_reader){ gather, out }, &truncated, err);
 }
 
 static void expect(struct fixture *f, const char *sql, const char *want)
@@ -182,12 +183,15 @@ static void an_epoch_loads_once(void **state)
     struct load_outcome o = { 0 };
     struct mark_list marks = { 0 };
     const char *dir = write_epoch(f, 1, 300);
-    if (warehouse_load(f->w, f->arena, dir, NULL, 0, &o, &err) != 0)
+    if (warehouse_load(f->w, f->arena, &(struct epoch_load){ dir, NULL, 0 }, &o, &err) !=
+        0)
         fail_msg("%s", err.text);
     assert_false(o.already_loaded);
     assert_int_equal(o.stream_count, 1);
     assert_int_equal(o.streams[0].applied, 300);
-    assert_int_equal(warehouse_load(f->w, f->arena, dir, NULL, 0, &o, &err), 0);
+    assert_int_equal(
+        warehouse_load(f->w, f->arena, &(struct epoch_load){ dir, NULL, 0 }, &o, &err),
+        0);
     assert_true(o.already_loaded);
     expect(f, "SELECT count(*), sum(id) FROM shop_copy.t", "BIGINT|HUGEINT\n300|44850\n");
     assert_int_equal(warehouse_marks(f->w, f->arena, STR("shop"), &marks, &err), 0);
@@ -205,9 +209,13 @@ static void the_list_of_excluded_streams_must_fit(void **state)
     struct load_outcome o = { 0 };
     const bool excluded[] = { true, false };
     const char *dir = write_epoch(f, 1, 3);
-    assert_int_equal(warehouse_load(f->w, f->arena, dir, excluded, 2, &o, &err), -1);
+    assert_int_equal(warehouse_load(f->w, f->arena,
+                                    &(struct epoch_load){ dir, excluded, 2 }, &o, &err),
+                     -1);
     assert_int_equal(err.code, ERR_BUG);
-    assert_int_equal(warehouse_load(f->w, f->arena, dir, excluded, 1, &o, &err), 0);
+    assert_int_equal(warehouse_load(f->w, f->arena,
+                                    &(struct epoch_load){ dir, excluded, 1 }, &o, &err),
+                     0);
 }
 
 static void statements_that_write_are_refused(void **state)
@@ -315,7 +323,8 @@ static void other_programs_get_the_file_and_give_it_back(void **state)
     assert_true(waited.holder > 0);
     warehouse_close(f->w);
     f->w = open_one(f, SECOND / 5, note_waiting, &waited);
-    if (warehouse_load(f->w, f->arena, dir, NULL, 0, &o, &err) != 0)
+    if (warehouse_load(f->w, f->arena, &(struct epoch_load){ dir, NULL, 0 }, &o, &err) !=
+        0)
         fail_msg("%s", err.text);
     assert_int_equal(waited.times, 1);
     (void)snprintf(want, sizeof(want), "pid %d (", (int)waited.holder);
@@ -382,11 +391,14 @@ static void i7_a_killed_owner_leaves_all_or_nothing(void **state)
         (void)warehouse_release(f->w, &err); /* it ends: the next one sees the variable */
         (void)clock_wait_us(NULL, SECOND / 5);
         (void)setenv("TAILRACE_FAULT", points[i], 1);
-        assert_int_equal(warehouse_load(f->w, f->arena, dir, NULL, 0, &o, &err), -1);
+        assert_int_equal(warehouse_load(f->w, f->arena,
+                                        &(struct epoch_load){ dir, NULL, 0 }, &o, &err),
+                         -1);
         assert_int_equal(err.code, ERR_TARGET);
         assert_int_equal(error_action(&err), ACT_RETRY);
         (void)unsetenv("TAILRACE_FAULT");
-        if (warehouse_load(f->w, f->arena, dir, NULL, 0, &o, &err) != 0)
+        if (warehouse_load(f->w, f->arena, &(struct epoch_load){ dir, NULL, 0 }, &o,
+                           &err) != 0)
             fail_msg("%s: %s", points[i], err.text);
         assert_int_equal(o.already_loaded, i >= 2);
         (void)snprintf(want, sizeof(want), "BIGINT\n%zu\n", i + 10);

@@ -84,7 +84,8 @@ static int load(struct place *p, struct warehouse *w, struct load_outcome *out,
                 struct error *err)
 {
     const bool excluded[] = { false, true };
-    return warehouse_load(w, p->arena, p->folder, excluded, 2, out, err);
+    return warehouse_load(w, p->arena, &(struct epoch_load){ p->folder, excluded, 2 },
+                          out, err);
 }
 
 static bool appears(const char *path, const char *suffix)
@@ -434,10 +435,15 @@ static void a_load_goes_through(void **state)
     struct warehouse *w = open_plain(p);
     assert_int_equal(load(p, w, &o, &err), 0);
     assert_true(o.bytes == 42 && o.failed_stream == -1);
-    assert_int_equal(warehouse_load(w, p->arena, p->folder, NULL, 0, &o, &err), -1);
+    assert_int_equal(
+        warehouse_load(w, p->arena, &(struct epoch_load){ p->folder, NULL, 0 }, &o, &err),
+        -1);
     assert_int_equal(err.code, ERR_SCHEMA);
     assert_int_equal(o.failed_stream, 1);
-    assert_int_equal(warehouse_load(w, p->arena, "/nonexistent", NULL, 0, &o, &err), -1);
+    assert_int_equal(warehouse_load(w, p->arena,
+                                    &(struct epoch_load){ "/nonexistent", NULL, 0 }, &o,
+                                    &err),
+                     -1);
     assert_int_equal(err.code, ERR_IO);
     assert_int_equal(o.failed_stream, -1);
     assert_int_equal(warehouse_reset(w, &r, &err), 0);
@@ -475,7 +481,8 @@ static void ask_and_vanish(struct place *p, bool query, const char *begun)
         bool truncated = false;
         struct warehouse *w = open_plain(p);
         if (query)
-            (void)warehouse_query(w, STR("wait"), &limits, NULL, NULL, &truncated, &err);
+            (void)warehouse_query(w, STR("wait"), &limits, &(struct query_reader){ 0 },
+                                  &truncated, &err);
         else
             (void)load(p, w, &o, &err);
         _exit(0);
@@ -558,20 +565,23 @@ static void results_are_streamed(void **state)
     struct rows rows = { 0 };
     bool truncated = true;
     struct warehouse *w = open_plain(p);
-    assert_int_equal(warehouse_query(w, STR("rows 100000"), &limits, count_row, &rows,
+    assert_int_equal(warehouse_query(w, STR("rows 100000"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
                                      &truncated, &err),
                      0);
     assert_true(rows.count == 100000 && rows.headings == 1 && !truncated);
     limits.rows = 10;
     rows = (struct rows){ 0 };
-    assert_int_equal(
-        warehouse_query(w, STR("rows 11"), &limits, count_row, &rows, &truncated, &err),
-        0);
+    assert_int_equal(warehouse_query(w, STR("rows 11"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
+                                     &truncated, &err),
+                     0);
     assert_true(rows.count == 10 && truncated);
     rows = (struct rows){ 0 };
-    assert_int_equal(
-        warehouse_query(w, STR("rows 0"), &limits, count_row, &rows, &truncated, &err),
-        0);
+    assert_int_equal(warehouse_query(w, STR("rows 0"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
+                                     &truncated, &err),
+                     0);
     assert_true(rows.count == 0 && rows.headings == 1 && !truncated);
     pid_t owner = owner_of(p, w);
     warehouse_close(w);
@@ -586,25 +596,30 @@ static void a_refused_query_leaves_the_connection(void **state)
     struct rows rows = { 0 };
     bool truncated = false;
     struct warehouse *w = open_plain(p);
-    assert_int_equal(
-        warehouse_query(w, STR("DROP x"), &limits, count_row, &rows, &truncated, &err),
-        -1);
+    assert_int_equal(warehouse_query(w, STR("DROP x"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
+                                     &truncated, &err),
+                     -1);
     assert_int_equal(err.code, ERR_CONFIG);
     assert_string_equal(err.hint, "Only one statement that reads is answered here.");
-    assert_int_equal(
-        warehouse_query(w, STR("\xff"), &limits, count_row, &rows, &truncated, &err), -1);
+    assert_int_equal(warehouse_query(w, STR("\xff"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
+                                     &truncated, &err),
+                     -1);
     assert_int_equal(err.code, ERR_CONFIG);
     /* the receiver fails: the statement ends, and the next one is answered */
     rows.fail_at = 5;
-    assert_int_equal(warehouse_query(w, STR("rows 1000000"), &limits, count_row, &rows,
+    assert_int_equal(warehouse_query(w, STR("rows 1000000"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
                                      &truncated, &err),
                      -1);
     assert_int_equal(err.code, ERR_IO);
     assert_string_equal(err.text, "enough");
     rows = (struct rows){ 0 };
-    assert_int_equal(
-        warehouse_query(w, STR("rows 3"), &limits, count_row, &rows, &truncated, &err),
-        0);
+    assert_int_equal(warehouse_query(w, STR("rows 3"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
+                                     &truncated, &err),
+                     0);
     assert_int_equal(rows.count, 3);
     pid_t owner = owner_of(p, w);
     warehouse_close(w);
@@ -635,9 +650,10 @@ static void queries_are_answered_during_a_load(void **state)
     }
     assert_true(appears(p->db, ".begun"));
     struct warehouse *w = open_plain(p);
-    assert_int_equal(
-        warehouse_query(w, STR("rows 3"), &limits, count_row, &rows, &truncated, &err),
-        0);
+    assert_int_equal(warehouse_query(w, STR("rows 3"), &limits,
+                                     &(struct query_reader){ count_row, &rows },
+                                     &truncated, &err),
+                     0);
     assert_int_equal(rows.count, 3);
     assert_false(exists_beside(p->db, ".loads"));
     remove_beside(p->db, ".hold");
