@@ -21,6 +21,16 @@ struct hashfile {
     int fd; /* -1 between hashfile_sync() and the next write */
 };
 
+/* What base/file.h says nothing of: a disk that fails. */
+static int hint_of_disk(struct error *err)
+{
+    if (err->code == ERR_IO && err->sys == EIO)
+        err->hint = "Look for faults of this disk in the kernel's log, move the data "
+                    "directory if need be, then run again: it goes on from what is "
+                    "captured.";
+    return -1;
+}
+
 int hashfile_io_error(struct error *err, const char *doing, const char *path, int sys)
 {
     char room[128];
@@ -33,7 +43,7 @@ int hashfile_io_error(struct error *err, const char *doing, const char *path, in
     else if (sys == EDQUOT)
         err->hint = "Raise this user's disk quota or move the data directory, then run "
                     "again: it goes on from what is captured.";
-    return -1;
+    return hint_of_disk(err);
 }
 
 char *hashfile_path(const char *dir, const char *name)
@@ -82,7 +92,7 @@ int hashfile_write(struct hashfile *f, const void *bytes, size_t n, struct error
     if (f->fd < 0 && reopen(f, err) < 0)
         return -1;
     if (file_write_all(f->fd, bytes, n, f->path, err) < 0)
-        return -1;
+        return hint_of_disk(err);
     (void)XXH3_64bits_update(f->hash, bytes, n); /* fails for a NULL state only */
     f->bytes += n;
     return 0;
@@ -94,7 +104,7 @@ int hashfile_sync(struct hashfile *f, struct error *err)
         return 0;
     ++*f->syncs;
     if (file_sync(f->fd, f->path, err) < 0)
-        return -1;
+        return hint_of_disk(err);
     close_fd(&f->fd);
     return 0;
 }
