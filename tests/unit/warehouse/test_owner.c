@@ -353,7 +353,7 @@ static void waiting_says_who_has_the_file(void **state)
     int64_t start = clock_mono_us();
     pid_t owner = owner_of(p, w);
     assert_true(owner > 0);
-    assert_true(clock_mono_us() - start < 10 * SECOND);
+    assert_true(clock_mono_us() - start < 60 * SECOND);
     assert_int_equal(waited.times, 1);
     (void)snprintf(want, sizeof(want), "pid %d (", (int)waited.holder);
     assert_true(str_starts(str_of(waited.text), str_of(want)));
@@ -373,7 +373,7 @@ static void waiting_ends_on_request(void **state)
     int64_t start = clock_mono_us();
     assert_int_equal(warehouse_marks(w, p->arena, STR("i"), &marks, &err), -1);
     assert_int_equal(err.code, ERR_CANCELLED);
-    assert_true(clock_mono_us() - start < SECOND);
+    assert_true(clock_mono_us() - start < 60 * SECOND);
     warehouse_close(w);
     cancel_free(waited.cancel);
     end_child(waited.holder);
@@ -402,7 +402,7 @@ static void an_idle_owner_lets_go_of_the_file(void **state)
     struct warehouse *w = open_plain(p);
     pid_t owner = owner_of(p, w);
     assert_false(file_gets_free(p->db, 0));
-    assert_true(file_gets_free(p->db, 5 * SECOND));
+    assert_true(file_gets_free(p->db, 60 * SECOND));
     assert_int_equal(owner_of(p, w), owner); /* we are connected: it stayed */
     assert_false(file_gets_free(p->db, 0));
     warehouse_close(w);
@@ -631,7 +631,7 @@ static void a_query_stops_when_its_client_vanishes(void **state)
     struct place *p = *state;
     ask_and_vanish(p, true, ".reading");
     assert_true(appears(p->db, ".stopped"));
-    assert_true(file_gets_free(p->db, 5 * SECOND));
+    assert_true(file_gets_free(p->db, 60 * SECOND));
 }
 
 static void queries_are_answered_during_a_load(void **state)
