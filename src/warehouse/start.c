@@ -132,7 +132,7 @@ static void become_owner(const struct launch *l)
     sigset_t none;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     if (null >= 0 && dup2(null, 0) == 0 && dup2(l->report[1], 1) == 1 &&
         dup2(l->log, 2) == 2) {
