@@ -111,38 +111,6 @@ int file_write_all(int fd, const void *bytes, size_t n, const char *path,
     return sys == 0 ? 0 : io_error(err, "writing", path, sys);
 }
 
-static int write_new(const char *path, struct str content, mode_t mode, struct error *err)
-{
-    /* A leftover of a crash may have another mode. */
-    if (unlink(path) < 0 && errno != ENOENT)
-        return io_error(err, "removing", path, errno);
-    CLEANUP(close_fd)
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0)
-        return io_error(err, "making", path, errno);
-    if (file_write_all(fd, content.ptr, content.len, path, err) < 0)
-        return -1;
-    return file_sync(fd, path, err);
-}
-
-int file_replace(const char *path, struct str content, mode_t mode, struct error *err)
-{
-    size_t n = strlen(path);
-    CLEANUP(free_pointer) char *temporary = xcalloc(n + 5, 1);
-    memcpy(temporary, path, n);
-    memcpy(temporary + n, ".tmp", 5);
-    if (write_new(temporary, content, mode, err) < 0) {
-        (void)unlink(temporary); /* the error that matters is already in err */
-        return -1;
-    }
-    FAULT("base.replace_written");
-    if (file_rename_durable(temporary, path, err) < 0) {
-        (void)unlink(temporary); /* as above */
-        return -1;
-    }
-    return 0;
-}
-
 int file_read(const char *path, struct buf *out, struct error *err)
 {
     CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -161,18 +129,6 @@ int file_read(const char *path, struct buf *out, struct error *err)
         if (out->failed)
             return buf_check(out, path, err);
     }
-}
-
-int file_rename_durable(const char *from, const char *to, struct error *err)
-{
-    int sys = FAULT_ERRNO("base.rename");
-    if (sys == 0 && rename(from, to) < 0)
-        sys = errno;
-    if (sys != 0)
-        return io_error(err, "renaming to", to, sys);
-    FAULT("base.renamed");
-    CLEANUP(free_pointer) char *parent = parent_of(to);
-    return file_sync_dir(parent, err);
 }
 
 /* Open a folder below parent without following links; NULL with errno. */

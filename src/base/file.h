@@ -1,7 +1,7 @@
 /* src/base/file.h
  *
- * Files that must survive a power cut, and locks that must not survive a process. Durable
- * means: temporary name, write, fsync, rename, fsync of the directory.
+ * The pieces of files that must survive a power cut, and locks that must not survive a
+ * process.
  *
  * Errors: ERR_IO with errno, the path in the text; ENOSPC and EDQUOT carry a hint.
  * Thread: any.
@@ -25,15 +25,8 @@ int file_sync_dir(const char *path, struct error *err);
 int file_write_all(int fd, const void *bytes, size_t n, const char *path,
                    struct error *err);
 
-/* Replace path by content as one step that a crash cannot halve. Goes through path.tmp,
- * so one writer at a time. */
-int file_replace(const char *path, struct str content, mode_t mode, struct error *err);
-
 /* Append the whole file to out; ERR_LIMIT past out's ceiling. */
 int file_read(const char *path, struct buf *out, struct error *err);
-
-/* rename(2), then fsync of the parent of `to`. */
-int file_rename_durable(const char *from, const char *to, struct error *err);
 
 /* Remove a folder and all in it. A missing one is success. Symbolic links are removed,
  * not followed. */

@@ -147,7 +147,10 @@ static void load(struct lane *l, const char *destination)
     for (size_t i = 0; i < m.segment_count; i++)
         buf_printf(&lines, " %016" PRIx64, hash_segment(dir, &m, i));
     buf_add_char(&lines, '\n');
-    must(file_replace(destination, buf_str(&lines), 0600, &err), &err);
+    char next[300];
+    snprintf(next, sizeof(next), "%s.next", destination);
+    if (put_file(next, buf_str(&lines), 0600) != 0 || rename(next, destination) != 0)
+        _exit(6);
     must(lane_loaded(l, number, &err), &err);
 }
 

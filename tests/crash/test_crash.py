@@ -25,11 +25,8 @@ KILL_POINTS = [name for kind, name in POINTS if kind == "kill"]
 ERRNO_POINTS = [name for kind, name in POINTS if kind == "errno"]
 # A block is a MiB of rows, and each of table t's eight becomes an epoch of its own.
 SMALL = ["--page-bytes=256KiB", "--epoch-bytes=1KiB", "--epoch-age=1s", "--source-connections=2"]
-# Durable steps of base/file.h that a full copy does not take.
-NOT_PASSED = {"base.renamed", "base.replace_written"}
-PASSED = [p for p in KILL_POINTS if p not in NOT_PASSED]
 # Those that every epoch passes.
-OFTEN = [p for p in PASSED if p.startswith("spool.") or p in ("sink.before_commit", "sink.committed",
+OFTEN = [p for p in KILL_POINTS if p.startswith("spool.") or p in ("sink.before_commit", "sink.committed",
                                                               "warehouse.loading", "warehouse.loaded")]
 KILLS = int(os.environ.get("TEST_KILLS", "20"))
 ROWS = 4000
@@ -131,7 +128,7 @@ def with_fault(tailrace, shop, url, env, watch=True, reset=False):
     return result
 
 
-@pytest.mark.parametrize("point, passing", [(p, 1) for p in PASSED] + [(p, 4) for p in OFTEN])
+@pytest.mark.parametrize("point, passing", [(p, 1) for p in KILL_POINTS] + [(p, 4) for p in OFTEN])
 def test_killed_at(server, shop, tailrace, ends, point, passing):
     url = server.url(shop.name)
     tailrace.sync(url, *SMALL).expect(exits.OK)
@@ -145,7 +142,7 @@ def test_killed_at(server, shop, tailrace, ends, point, passing):
     result.expect(-signal.SIGKILL, exits.OK, exits.TARGET)
 
 
-@pytest.mark.parametrize("point", [p for p in PASSED if p != "sink.reset"])
+@pytest.mark.parametrize("point", [p for p in KILL_POINTS if p != "sink.reset"])
 def test_killed_in_the_first_run(server, shop, tailrace, ends, point):
     """Nothing is there yet: the state, the spool and the destination are being made."""
     url = server.url(shop.name)

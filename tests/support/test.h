@@ -17,9 +17,11 @@
 
 #include "base/str.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +35,17 @@ static inline void assert_str_at(struct str s, struct str want, const char *file
         print_error("'" STR_FMT "' is not '" STR_FMT "'\n", STR_ARG(s), STR_ARG(want));
         _fail(file, line);
     }
+}
+
+/* Make a file of this mode and content, in place of the one that is there. 0, or -1. */
+static inline int put_file(const char *path, struct str content, mode_t mode)
+{
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return -1;
+    ssize_t n = content.len == 0 ? 0 : write(fd, content.ptr, content.len);
+    return close(fd) == 0 && n == (ssize_t)content.len ? 0 : -1;
 }
 
 /* The signal that ends a child which runs body(), or 0 when it returns. */

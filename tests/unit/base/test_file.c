@@ -37,8 +37,7 @@ static int remove_root(void **state)
 
 static void put(const char *name, const char *content)
 {
-    struct error err = { 0 };
-    assert_int_equal(file_replace(at(name), str_of(content), 0600, &err), 0);
+    assert_int_equal(put_file(at(name), str_of(content), 0600), 0);
 }
 
 static void expect_content(const char *name, const char *content)
@@ -87,42 +86,29 @@ static void a_relative_folder_is_made_here(void **state)
     assert_int_equal(mode_of(at("rel")), 0700);
 }
 
-static void replacing_is_whole_and_leaves_no_temporary(void **state)
+static void a_failed_write_says_why_and_what_to_do(void **state)
 {
     (void)state;
-    put("f", "first, rather long");
-    put("f.tmp", "left by a crash");
-    put("f", "second");
-    expect_content("f", "second");
-    assert_int_equal(mode_of(at("f")), 0600);
-    assert_int_equal(access(at("f.tmp"), F_OK), -1);
-}
-
-static void a_failed_replacement_keeps_the_old_content(void **state)
-{
-    (void)state;
-    struct error err = { 0 };
-    put("f", "old");
 #ifdef TAILRACE_FAULT_POINTS
+    struct error err = { 0 };
     static const char *const faults[] = { "base.write=ENOSPC", "base.sync=EIO",
-                                          "base.rename=EIO", "base.write=EDQUOT" };
-    static const int numbers[] = { ENOSPC, EIO, EIO, EDQUOT };
-    for (size_t i = 0; i < 4; i++) {
+                                          "base.write=EDQUOT" };
+    static const int numbers[] = { ENOSPC, EIO, EDQUOT };
+    put("f", "");
+    int fd = open(at("f"), O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < 3; i++) {
+        err = (struct error){ 0 };
         setenv("TAILRACE_FAULT", faults[i], 1);
-        assert_int_equal(file_replace(at("f"), STR("new"), 0600, &err), -1);
+        assert_true(file_write_all(fd, "new", 3, "f", &err) != 0 ||
+                    file_sync(fd, "f", &err) != 0);
         assert_int_equal(err.code, ERR_IO);
         assert_int_equal(err.sys, numbers[i]);
-        assert_int_equal(err.hint != NULL, i == 0 || i == 3);
+        assert_int_equal(err.hint != NULL, i != 1);
         unsetenv("TAILRACE_FAULT");
-        expect_content("f", "old");
-        assert_int_equal(access(at("f.tmp"), F_OK), -1);
     }
+    close(fd);
 #endif
-    assert_int_equal(file_replace(at("no/f"), STR("new"), 0600, &err), -1);
-    assert_int_equal(err.sys, ENOENT);
-    assert_int_equal(mkdir(at("g.tmp"), 0700), 0);
-    assert_int_equal(file_replace(at("g"), STR("new"), 0600, &err), -1);
-    assert_non_null(strstr(err.text, "removing '"));
 }
 
 static void reading_stops_at_the_ceiling(void **state)
@@ -161,18 +147,6 @@ static void writing_goes_through_short_writes(void **state)
     close(ends[1]);
     assert_int_equal(file_sync_dir(at("missing"), &err), -1);
     assert_int_equal(err.sys, ENOENT);
-}
-
-static void a_durable_rename_moves_and_names_its_target(void **state)
-{
-    (void)state;
-    struct error err = { 0 };
-    assert_int_equal(file_make_dirs(at("1.open"), 0700, &err), 0);
-    assert_int_equal(file_rename_durable(at("1.open"), at("1.epoch"), &err), 0);
-    assert_int_equal(access(at("1.epoch"), F_OK), 0);
-    assert_int_equal(file_rename_durable(at("1.open"), at("1.epoch"), &err), -1);
-    assert_int_equal(err.sys, ENOENT);
-    assert_non_null(strstr(err.text, "1.epoch"));
 }
 
 static void a_tree_goes_whole_and_links_are_not_followed(void **state)
@@ -238,11 +212,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(folders_are_made_with_their_parents),
         TEST(a_relative_folder_is_made_here),
-        TEST(replacing_is_whole_and_leaves_no_temporary),
-        TEST(a_failed_replacement_keeps_the_old_content),
+        TEST(a_failed_write_says_why_and_what_to_do),
         TEST(reading_stops_at_the_ceiling),
         TEST(writing_goes_through_short_writes),
-        TEST(a_durable_rename_moves_and_names_its_target),
         TEST(a_tree_goes_whole_and_links_are_not_followed),
         TEST(free_space_is_told_where_it_is_known),
         TEST(a_lock_has_one_holder_and_tells_who),

@@ -56,7 +56,7 @@ static int remove_file(void **state)
 
 static struct secret *from_content(struct str content, struct error *err)
 {
-    assert_int_equal(file_replace(path, content, 0600, err), 0);
+    assert_int_equal(put_file(path, content, 0600), 0);
     return secret_from_file(path, err);
 }
 

@@ -34,9 +34,8 @@ static struct sink *try_open(const char *name, const char *option, struct error 
 static void write_bytes(const char *name, const void *bytes, size_t n)
 {
     char path[128];
-    struct error err = { 0 };
     (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    assert_int_equal(file_replace(path, (struct str){ bytes, n }, 0644, &err), 0);
+    assert_int_equal(put_file(path, (struct str){ bytes, n }, 0644), 0);
 }
 
 static void fails(const char *name, const char *option, enum error_code code,

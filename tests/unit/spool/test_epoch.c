@@ -549,12 +549,10 @@ static void a_changed_byte_in_any_file_is_found(void **state)
 static void foreign_files_are_ignored(void **state)
 {
     (void)state;
-    struct error err = { 0 };
     struct epoch_writer *w = begin(1, 16384);
     add_block(w, open_stream(w, 0), 100, 1);
     seal(w);
-    assert_int_equal(file_replace(at("0000000001.epoch/notes.txt"), STR("x"), 0600, &err),
-                     0);
+    assert_int_equal(put_file(at("0000000001.epoch/notes.txt"), STR("x"), 0600), 0);
     CLEANUP(arena_free_at) struct arena *a = arena_new(1 << 20);
     struct manifest m;
     open_epoch(a, at("0000000001.epoch"), &m);
@@ -632,8 +630,7 @@ static void a_full_disk_is_clear_and_leaves_nothing(void **state)
         assert_int_equal(rc, -1);
         assert_int_equal(err.code, ERR_IO);
         assert_non_null(strstr(err.text, root));
-        if (err.sys != EIO)
-            assert_non_null(err.hint);
+        assert_non_null(err.hint);
         struct error again = { 0 };
         assert_int_equal(epoch_seal(w, STR(""), STR(""), 0, &again), -1);
         assert_string_equal(again.text, err.text);

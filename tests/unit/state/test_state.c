@@ -300,8 +300,7 @@ static void a_file_that_is_no_database_is_refused_with_a_hint(void **state)
     (void)unlink(path);
     (void)snprintf(path, sizeof path, "%s/tailrace.db", f->dir);
     assert_int_equal(
-        file_replace(path, STR("this is no SQLite database at all, is it?"), 0600, &err),
-        0);
+        put_file(path, STR("this is no SQLite database at all, is it?"), 0600), 0);
     f->s = state_open(f->dir, &err);
     assert_null(f->s);
     assert_int_equal(err.code, ERR_IO);

@@ -343,8 +343,7 @@ static void a_file_of_another_kind_is_told(void **state)
     struct mark_list marks = { 0 };
     static const char text[] = "this is a letter to a friend and no database at all, "
                                "and it goes on for a while, and on, and on";
-    assert_int_equal(file_replace(f->db, (struct str){ text, sizeof(text) }, 0600, &err),
-                     0);
+    assert_int_equal(put_file(f->db, (struct str){ text, sizeof(text) }, 0600), 0);
     assert_int_equal(warehouse_marks(f->w, f->arena, STR("shop"), &marks, &err), -1);
     assert_int_equal(err.code, ERR_CONFIG);
     assert_non_null(strstr(err.text, "not a DuckDB file"));
