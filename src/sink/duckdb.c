@@ -118,6 +118,7 @@ static int attach(struct duckdb_sink *s, struct error *err)
     dialect_quote_literal(&sql, str_of(s->path));
     buf_add_text(&sql, " AS ");
     dialect_quote_ident(&sql, str_of(s->catalog));
+    buf_add_text(&sql, " (TYPE duckdb)"); /* or it looks for an extension that reads it */
     if (buf_check(&sql, "path of the DuckDB file", err) != 0)
         return -1;
     int rc = 0;

@@ -53,9 +53,6 @@ static const struct known_error known_errors[] = {
 static const struct known_error open_errors[] = {
     { "not a valid DuckDB database file", ERR_CONFIG, 0, "it is not a DuckDB file",
       "Choose another path, or move that file away." },
-    /* another program's file that DuckDB would read through an extension: SQLite's */
-    { "Loading external extensions", ERR_CONFIG, 0, "it is not a DuckDB file",
-      "Choose another path, or move that file away." },
     { "we can only read versions", ERR_CONFIG, 0,
       "it was written by a newer version of DuckDB",
       "Update libduckdb (tools/get-duckdb), or choose another path." },
