@@ -217,7 +217,9 @@ static void a_job_whose_process_is_gone_has_died(void **state)
         int64_t id = 0;
         struct error e = { 0 };
         struct state *s = state_open(f->dir, &e);
-        _exit(s != NULL && state_job_start(s, STR("i"), &id, &e) == 0 ? 0 : 1);
+        bool begun = s != NULL && state_job_start(s, STR("i"), &id, &e) == 0;
+        state_close(s);
+        _exit(begun ? 0 : 1);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
