@@ -519,7 +519,9 @@ static void a_stop_finishes_the_running_load(void **state)
         struct error err = { 0 };
         struct load_outcome o = { 0 };
         struct warehouse *v = open_plain(p);
-        _exit(load(p, v, &o, &err) == 0 && o.bytes == 42 ? 0 : 1);
+        int rc = load(p, v, &o, &err);
+        warehouse_close(v);
+        _exit(rc == 0 && o.bytes == 42 ? 0 : 1);
     }
     assert_true(appears(p->db, ".begun"));
     assert_int_equal(kill(owner, SIGTERM), 0);
@@ -649,7 +651,9 @@ static void queries_are_answered_during_a_load(void **state)
     if (child == 0) {
         struct load_outcome o = { 0 };
         struct warehouse *v = open_plain(p);
-        _exit(load(p, v, &o, &err) == 0 ? 0 : 1);
+        int rc = load(p, v, &o, &err);
+        warehouse_close(v);
+        _exit(rc == 0 ? 0 : 1);
     }
     assert_true(appears(p->db, ".begun"));
     struct warehouse *w = open_plain(p);
