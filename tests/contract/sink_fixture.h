@@ -41,6 +41,8 @@ struct test_stream {
     size_t next_row_count;
     size_t rejects;
     bool damaged_shape; /* shape text that no reader takes */
+    const struct str *kept;
+    size_t kept_count;
 };
 
 /* A fresh folder and a new destination in it; cmocka's set-up and tear-down. */
