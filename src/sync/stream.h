@@ -45,6 +45,9 @@ struct stream {
     struct str database, table, target; /* plan */
     const struct catalog_table *found;  /* plan, [lock] after a restart */
     enum full_method method;            /* likewise */
+    const struct str *kept;             /* plan: names in the destination of columns that
+                                           are left out by choice */
+    size_t kept_count;
 
     pthread_mutex_t lock;
     struct arena *arena;             /* [lock] shapes and ranges */
