@@ -443,6 +443,12 @@ bool option_is_set(const struct option_values *v, const char *name)
     return o != NULL && v->values[o - v->table].is_set;
 }
 
+bool option_is_default(const struct option_values *v, const char *name)
+{
+    const struct value *value = get(v, name, false);
+    return !value->is_set || equals_fallback(&v->table[value - v->values], value);
+}
+
 int64_t option_number(const struct option_values *v, const char *name)
 {
     return get(v, name, false)->number;

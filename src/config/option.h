@@ -79,6 +79,9 @@ void option_values_json(struct buf *out, const struct option_values *v);
 /* The table's entry, or NULL: '-' and '_' are the same. */
 const struct option *option_find(const struct option *table, struct str name);
 
+/* Nobody has set it, or to its fallback: option_values_json() leaves it out. */
+bool option_is_default(const struct option_values *v, const char *name);
+
 bool option_is_set(const struct option_values *v, const char *name);
 int64_t option_number(const struct option_values *v, const char *name);
 bool option_bool(const struct option_values *v, const char *name);

@@ -10,5 +10,6 @@
 #include "base/str.h"
 
 extern const struct str state_migration_0001_start;
+extern const struct str state_migration_0002_selection;
 
 #endif

@@ -23,9 +23,10 @@ struct state {
     unsigned batch_depth;
 };
 
-#define MIGRATION_COUNT 1
+#define MIGRATION_COUNT 2
 static const struct str *const MIGRATIONS[MIGRATION_COUNT] = {
     &state_migration_0001_start,
+    &state_migration_0002_selection,
 };
 
 static int sqlite_error(const struct state *s, const char *doing, struct error *err)
@@ -169,6 +170,19 @@ int state_batch_begin(struct state *s, struct error *err)
 int state_batch_end(struct state *s, struct error *err)
 {
     int rc = --s->batch_depth == 0 ? execute(s, "COMMIT", err) : 0;
+    (void)pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int state_batch_finish(struct state *s, int rc, struct error *err)
+{
+    struct error late = { 0 };
+    if (rc == 0 || s->batch_depth > 1) {
+        int end = state_batch_end(s, rc == 0 ? err : &late);
+        return rc == 0 ? end : rc;
+    }
+    s->batch_depth--;
+    (void)execute(s, "ROLLBACK", &late); /* SQLite undoes it at the latest when closing */
     (void)pthread_mutex_unlock(&s->lock);
     return rc;
 }

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "config/setting.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +33,9 @@ void state_close(struct state *s); /* NULL is fine */
  * calls count. A failure inside does not undo the others. */
 int state_batch_begin(struct state *s, struct error *err);
 int state_batch_end(struct state *s, struct error *err);
+/* All or nothing: end when rc is 0, else undo everything since the outermost begin, which
+ * must be this batch's own. Returns rc, or -1 when ending fails. */
+int state_batch_finish(struct state *s, int rc, struct error *err);
 
 /* --- integrations ---------------------------------------------------------------------
  */
@@ -53,6 +57,36 @@ int state_integration_save(struct state *s, const struct integration *i,
                            struct error *err);
 int state_integration_list(struct state *s, struct arena *a, struct integration **out,
                            size_t *count, struct error *err);
+
+/* Forget the integration with everything recorded for it: settings, names, shapes, jobs,
+ * logs and reports. */
+int state_integration_remove(struct state *s, struct str integration, struct error *err);
+
+/* --- what was said about single tables and columns ------------------------------------
+ */
+
+/* In order of database and table; columns in order of their bytes. */
+int state_setting_list(struct state *s, struct arena *a, struct str integration,
+                       struct stream_setting **out, size_t *count, struct error *err);
+/* These and no others from now on; all or nothing. No table twice, no column twice. */
+int state_setting_replace(struct state *s, struct str integration,
+                          const struct stream_setting *list, size_t count,
+                          struct error *err);
+
+/* A column that the table had when a run looked at it. */
+struct known_column {
+    struct str column;
+    bool late; /* it came while new columns were to be ignored */
+};
+
+/* In order of their bytes; none before the first run. */
+int state_known_list(struct state *s, struct arena *a, struct str integration,
+                     struct str database, struct str table, struct known_column **out,
+                     size_t *count, struct error *err);
+/* Insert or replace. */
+int state_known_save(struct state *s, struct str integration, struct str database,
+                     struct str table, const struct known_column *column,
+                     struct error *err);
 
 /* --- streams: names and shapes that must stay
  * -------------------------------------------- */

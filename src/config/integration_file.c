@@ -1,0 +1,597 @@
+/* Reading integrations from YAML; see integration_file.h. libyaml makes the tree with its
+ * places; what may stand where is said here. */
+#include "config/integration_file.h"
+
+#include "base/alloc.h"
+#include "base/map.h"
+#include "config/url.h"
+
+#include <stdlib.h>
+#include <yaml.h>
+
+/* What a file of INTEGRATION_FILE_LIMIT takes, with room for the structs around its texts
+ * (a stream of 20 bytes becomes one of 64). */
+#define ARENA_LIMIT ((size_t)1 << 30)
+
+struct file_reader {
+    const char *path;
+    yaml_document_t *document;
+    const struct option *table;
+    struct arena *arena;
+    struct error *err;
+};
+
+static int refuse_at(struct file_reader *r, const yaml_mark_t *at, const char *text)
+{
+    return error_set(r->err, ERR_CONFIG, "%s:%zu:%zu: %s", r->path, at->line + 1,
+                     at->column + 1, text);
+}
+
+static int refuse(struct file_reader *r, const yaml_node_t *node, const char *text)
+{
+    return refuse_at(r, &node->start_mark, text);
+}
+
+/* "... 'name', expected ...": cut where the name is long, so that the rest still fits. */
+static int refuse_named(struct file_reader *r, const yaml_node_t *node,
+                        const char *before, struct str name, const char *after)
+{
+    char text[300];
+    int shown = name.len > 64 ? 64 : (int)name.len;
+    (void)snprintf(text, sizeof text, "%s '%.*s'%s", before, shown, name.ptr, after);
+    return refuse(r, node, text);
+}
+
+static yaml_node_t *node_at(const struct file_reader *r, int index)
+{
+    return yaml_document_get_node(r->document, index);
+}
+
+static struct str scalar_of(const yaml_node_t *n)
+{
+    return (struct str){ (const char *)n->data.scalar.value, n->data.scalar.length };
+}
+
+/* --- scalars --------------------------------------------------------------------------
+ */
+
+static bool is_word_of(struct str s, const char *const *words)
+{
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (str_ieq(s, str_of(words[i])))
+            return true;
+    return false;
+}
+
+static bool looks_like_number(struct str s)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] >= '0' && s.ptr[i] <= '9')
+            digits++;
+        else if (strchr("+-._eExXoO", s.ptr[i]) == NULL)
+            return false;
+    }
+    return digits > 0 && strchr("eExXoO", s.ptr[0]) == NULL && s.ptr[0] != '_';
+}
+
+/* What YAML, or a version of it, takes for null, a truth value or a number. */
+static bool is_other_type(struct str s)
+{
+    static const char *const WORDS[] = { "",      "~",    "null", "true", "false",
+                                         "yes",   "no",   "on",   "off",  ".inf",
+                                         "-.inf", ".nan", NULL };
+    return is_word_of(s, WORDS) || looks_like_number(s);
+}
+
+static int read_text(struct file_reader *r, const yaml_node_t *n, const char *what,
+                     struct str *out)
+{
+    char text[160];
+    if (n->type != YAML_SCALAR_NODE) {
+        (void)snprintf(text, sizeof text, "expected %s, a text", what);
+        return refuse(r, n, text);
+    }
+    struct str s = scalar_of(n);
+    if (n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_other_type(s)) {
+        (void)snprintf(text, sizeof text,
+                       "expected %s, a text; put it in quotes if it is one", what);
+        return refuse(r, n, text);
+    }
+    if (s.len == 0 || memchr(s.ptr, '\0', s.len) != NULL) {
+        (void)snprintf(text, sizeof text,
+                       "expected %s, which has neither 0 bytes nor a "
+                       "NUL",
+                       what);
+        return refuse(r, n, text);
+    }
+    *out = arena_str(r->arena, s);
+    return 0;
+}
+
+static int read_bool(struct file_reader *r, const yaml_node_t *n, bool *out)
+{
+    if (n->type == YAML_SCALAR_NODE && n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
+        struct str s = scalar_of(n);
+        *out = str_ieq(s, STR("true"));
+        if (*out || str_ieq(s, STR("false")))
+            return 0;
+    }
+    return refuse(r, n, "expected true or false");
+}
+
+/* --- mappings -------------------------------------------------------------------------
+ */
+
+/* Calls member(key, value) for each; a key is a text and stands once. */
+typedef int member_fn(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                      const yaml_node_t *value);
+
+static int read_mapping(struct file_reader *r, const yaml_node_t *n, const char *expected,
+                        member_fn *member, void *ctx)
+{
+    int rc = 0;
+    if (n->type != YAML_MAPPING_NODE)
+        return refuse(r, n, expected);
+    struct map *seen = map_new();
+    for (const yaml_node_pair_t *p = n->data.mapping.pairs.start;
+         p < n->data.mapping.pairs.top && rc == 0; p++) {
+        const yaml_node_t *key = node_at(r, p->key);
+        struct str name = { 0 };
+        rc = read_text(r, key, "a key", &name);
+        if (rc == 0 && map_put(seen, name, r) != NULL)
+            rc = refuse_named(r, key, "key", name, " stands here twice");
+        if (rc == 0)
+            rc = member(r, ctx, key, node_at(r, p->value));
+    }
+    map_free(seen);
+    return rc;
+}
+
+static int unknown_key(struct file_reader *r, const yaml_node_t *key,
+                       const char *expected)
+{
+    char after[200];
+    (void)snprintf(after, sizeof after, ", expected one of %s", expected);
+    return refuse_named(r, key, "unknown key", scalar_of(key), after);
+}
+
+static size_t sequence_count(const yaml_node_t *n)
+{
+    return (size_t)(n->data.sequence.items.top - n->data.sequence.items.start);
+}
+
+/* --- streams --------------------------------------------------------------------------
+ */
+
+struct column_list {
+    struct column_setting *list;
+    size_t count;
+};
+
+static int read_column(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                       const yaml_node_t *value)
+{
+    struct column_list *columns = ctx;
+    bool yes = false;
+    if (read_bool(r, value, &yes) != 0)
+        return -1;
+    columns->list[columns->count++] =
+        (struct column_setting){ .column = arena_str(r->arena, scalar_of(key)),
+                                 .chosen = yes ? CHOSEN_YES : CHOSEN_NO };
+    return 0;
+}
+
+static int by_column(const void *left, const void *right)
+{
+    return str_cmp(((const struct column_setting *)left)->column,
+                   ((const struct column_setting *)right)->column);
+}
+
+static int read_columns(struct file_reader *r, struct stream_setting *st,
+                        const yaml_node_t *n)
+{
+    struct column_list columns = { 0 };
+    if (n->type == YAML_MAPPING_NODE)
+        columns.list = ARENA_ARRAY(
+            r->arena, struct column_setting,
+            (size_t)(n->data.mapping.pairs.top - n->data.mapping.pairs.start) + 1);
+    if (read_mapping(r, n, "expected columns, each with true or false", read_column,
+                     &columns) != 0)
+        return -1;
+    qsort(columns.list, columns.count, sizeof *columns.list, by_column);
+    st->columns = columns.list;
+    st->column_count = columns.count;
+    return 0;
+}
+
+static int read_stream_member(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                              const yaml_node_t *value)
+{
+    struct stream_setting *st = ctx;
+    struct str name = scalar_of(key);
+    bool yes = false;
+    if (str_eq(name, STR("database")))
+        return read_text(r, value, "the name of a database", &st->database);
+    if (str_eq(name, STR("table")))
+        return read_text(r, value, "the name of a table", &st->table);
+    if (str_eq(name, STR("columns")))
+        return read_columns(r, st, value);
+    if (!str_eq(name, STR("selected")))
+        return unknown_key(r, key, "database, table, selected, columns");
+    if (read_bool(r, value, &yes) != 0)
+        return -1;
+    st->chosen = yes ? CHOSEN_YES : CHOSEN_NO;
+    return 0;
+}
+
+static int by_stream(const void *left, const void *right)
+{
+    const struct stream_setting *a = left, *b = right;
+    int order = str_cmp(a->database, b->database);
+    return order != 0 ? order : str_cmp(a->table, b->table);
+}
+
+static int read_stream(struct file_reader *r, const yaml_node_t *n, struct map *seen,
+                       struct stream_setting *out)
+{
+    if (read_mapping(r, n, "expected a stream: database, table, selected, columns",
+                     read_stream_member, out) != 0)
+        return -1;
+    if (out->database.len == 0)
+        return refuse(r, n, "expected the key 'database' in a stream");
+    if (out->table.len == 0)
+        return refuse(r, n, "expected the key 'table' in a stream");
+    struct str both =
+        arena_printf(r->arena, "%zu " STR_FMT "." STR_FMT, out->database.len,
+                     STR_ARG(out->database), STR_ARG(out->table));
+    if (map_put(seen, both, out) != NULL)
+        return refuse_named(r, n, "table", out->table, " of this database stands twice");
+    return 0;
+}
+
+static int read_streams(struct file_reader *r, struct integration_spec *i,
+                        const yaml_node_t *n)
+{
+    int rc = 0;
+    if (n->type != YAML_SEQUENCE_NODE)
+        return refuse(r, n, "expected a list of streams");
+    i->streams = ARENA_ARRAY(r->arena, struct stream_setting, sequence_count(n) + 1);
+    struct map *seen = map_new();
+    for (const yaml_node_item_t *item = n->data.sequence.items.start;
+         item < n->data.sequence.items.top && rc == 0; item++)
+        rc = read_stream(r, node_at(r, *item), seen, &i->streams[i->stream_count++]);
+    map_free(seen);
+    if (rc != 0)
+        return -1;
+    qsort(i->streams, i->stream_count, sizeof *i->streams, by_stream);
+    /* What says nothing is nothing. */
+    size_t left = 0;
+    for (size_t k = 0; k < i->stream_count; k++)
+        if (i->streams[k].chosen != CHOSEN_BY_PATTERN || i->streams[k].column_count > 0)
+            i->streams[left++] = i->streams[k];
+    i->stream_count = left;
+    return 0;
+}
+
+/* --- integrations ---------------------------------------------------------------------
+ */
+
+/* A number or a truth value may stand plain: the table says what it has to be. */
+static int read_option(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                       const yaml_node_t *value)
+{
+    struct integration_spec *i = ctx;
+    struct error why = { 0 };
+    const struct option *o = option_find(r->table, scalar_of(key));
+    if (o == NULL)
+        return refuse_named(r, key, "unknown option", scalar_of(key),
+                            ", expected one that docs/reference/options.md lists");
+    if (value->type != YAML_SCALAR_NODE)
+        return refuse_named(r, value, "expected one value for option", scalar_of(key),
+                            "; lists are written with commas");
+    if (option_is_set(i->options, o->name))
+        return refuse_named(r, key, "option", scalar_of(key), " stands here twice");
+    if (option_set(i->options, str_of(o->name), scalar_of(value), &why) == 0)
+        return 0;
+    (void)refuse(r, value, why.text);
+    r->err->hint = why.hint;
+    return -1;
+}
+
+static int read_source(struct file_reader *r, const yaml_node_t *n, struct str *out)
+{
+    struct url_source parsed = { 0 };
+    struct secret *password = NULL;
+    struct error why = { 0 };
+    if (read_text(r, n, "the URL of a source", out) != 0)
+        return -1;
+    int rc = url_parse_source(r->arena, *out, &parsed, &password, &why);
+    bool has_password = password != NULL;
+    secret_free(password);
+    if (rc != 0) {
+        (void)refuse(r, n, why.text);
+        r->err->hint = why.hint;
+        return -1;
+    }
+    if (has_password) {
+        (void)refuse(r, n, "expected a URL without a password");
+        r->err->hint = "Give it to the run: TAILRACE_SOURCE_PASSWORD or --password-file.";
+        return -1;
+    }
+    return 0;
+}
+
+static int read_destination(struct file_reader *r, const yaml_node_t *n, struct str *out)
+{
+    struct url_destination parsed = { 0 };
+    struct error why = { 0 };
+    if (read_text(r, n, "the URL of a destination", out) != 0)
+        return -1;
+    if (url_parse_destination(r->arena, *out, &parsed, &why) == 0)
+        return 0;
+    (void)refuse(r, n, why.text);
+    r->err->hint = why.hint;
+    return -1;
+}
+
+static int read_member(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                       const yaml_node_t *value)
+{
+    struct integration_spec *i = ctx;
+    struct str name = scalar_of(key);
+    if (str_eq(name, STR("source")))
+        return read_source(r, value, &i->source);
+    if (str_eq(name, STR("destination")))
+        return read_destination(r, value, &i->destination);
+    if (str_eq(name, STR("options")))
+        return read_mapping(r, value, "expected options, each with its value",
+                            read_option, i);
+    if (str_eq(name, STR("streams")))
+        return read_streams(r, i, value);
+    if (!str_eq(name, STR("name")))
+        return unknown_key(r, key, "name, source, destination, options, streams");
+    i->line = value->start_mark.line + 1;
+    i->column = value->start_mark.column + 1;
+    return read_text(r, value, "the name of an integration", &i->name);
+}
+
+static int read_integration(struct file_reader *r, const yaml_node_t *n,
+                            struct map *names, struct integration_spec *out)
+{
+    static const char *const EXPECTED =
+        "expected an integration: name, source, destination, options, streams";
+    if (read_mapping(r, n, EXPECTED, read_member, out) != 0)
+        return -1;
+    if (out->name.len == 0)
+        return refuse(r, n, "expected the key 'name' in an integration");
+    if (out->source.len == 0)
+        return refuse(r, n, "expected the key 'source' in an integration");
+    if (out->destination.len == 0)
+        return refuse(r, n, "expected the key 'destination' in an integration");
+    if (map_put(names, out->name, out) == NULL)
+        return 0;
+    yaml_mark_t at = { .line = out->line - 1, .column = out->column - 1 };
+    char text[200];
+    (void)snprintf(text, sizeof text,
+                   "integration '%.*s' stands in this file twice, expected another name",
+                   out->name.len > 64 ? 64 : (int)out->name.len, out->name.ptr);
+    return refuse_at(r, &at, text);
+}
+
+static int read_root(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                     const yaml_node_t *value)
+{
+    struct integration_file *f = ctx;
+    int rc = 0;
+    if (!str_eq(scalar_of(key), STR("integrations")))
+        return unknown_key(r, key, "integrations");
+    if (value->type != YAML_SEQUENCE_NODE)
+        return refuse(r, value, "expected a list of integrations");
+    f->list = ARENA_ARRAY(r->arena, struct integration_spec, sequence_count(value) + 1);
+    struct map *names = map_new();
+    for (const yaml_node_item_t *item = value->data.sequence.items.start;
+         item < value->data.sequence.items.top && rc == 0; item++) {
+        struct integration_spec *i = &f->list[f->count++];
+        i->options = option_values_new(r->table);
+        rc = read_integration(r, node_at(r, *item), names, i);
+    }
+    map_free(names);
+    return rc;
+}
+
+/* --- the file -------------------------------------------------------------------------
+ */
+
+static int yaml_failure(const struct file_reader *r, const yaml_parser_t *p)
+{
+    const yaml_mark_t *at = &p->problem_mark;
+    if (p->error == YAML_MEMORY_ERROR)
+        return error_set(r->err, ERR_LIMIT, "%s: out of memory", r->path);
+    if (p->error == YAML_READER_ERROR)
+        return error_set(
+            r->err, ERR_CONFIG, "%s:%zu:%zu: expected YAML in UTF-8: %s at byte %zu",
+            r->path, p->mark.line + 1, p->mark.column + 1,
+            p->problem == NULL ? "bad bytes" : p->problem, p->problem_offset);
+    return error_set(r->err, ERR_CONFIG, "%s:%zu:%zu: expected YAML: %s", r->path,
+                     at->line + 1, at->column + 1,
+                     p->problem == NULL ? "it is none" : p->problem);
+}
+
+/* Only one document, which is a mapping. */
+static int check_end(struct file_reader *r, yaml_parser_t *p)
+{
+    yaml_document_t next;
+    if (!yaml_parser_load(p, &next))
+        return yaml_failure(r, p);
+    const yaml_node_t *root = yaml_document_get_root_node(&next);
+    int rc = root == NULL
+                 ? 0
+                 : refuse(r, root, "expected the end of the file, not another document");
+    yaml_document_delete(&next);
+    return rc;
+}
+
+static int read_document(struct file_reader *r, struct integration_file *out)
+{
+    const yaml_node_t *root = yaml_document_get_root_node(r->document);
+    static const char *const EXPECTED = "expected the key 'integrations' with a list";
+    if (root == NULL)
+        return refuse_at(r, &(yaml_mark_t){ 0 }, EXPECTED);
+    if (read_mapping(r, root, EXPECTED, read_root, out) != 0)
+        return -1;
+    return out->list == NULL ? refuse(r, root, EXPECTED) : 0;
+}
+
+int integration_file_parse(const char *path, struct str text, const struct option *table,
+                           struct integration_file *out, struct error *err)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    *out = (struct integration_file){ .arena = arena_new(ARENA_LIMIT) };
+    struct file_reader r = { .path = path,
+                             .document = &document,
+                             .table = table,
+                             .arena = out->arena,
+                             .err = err };
+    int rc = -1;
+    if (text.len > INTEGRATION_FILE_LIMIT)
+        (void)error_set(err, ERR_LIMIT, "%s: longer than %zu bytes", path,
+                        INTEGRATION_FILE_LIMIT);
+    else if (!yaml_parser_initialize(&parser))
+        (void)error_set(err, ERR_LIMIT, "%s: out of memory", path);
+    else {
+        yaml_parser_set_input_string(
+            &parser, (const unsigned char *)(text.ptr == NULL ? "" : text.ptr), text.len);
+        if (!yaml_parser_load(&parser, &document)) {
+            rc = yaml_failure(&r, &parser);
+        } else {
+            bool empty = yaml_document_get_root_node(&document) == NULL;
+            rc = read_document(&r, out);
+            yaml_document_delete(&document);
+            if (rc == 0 && !empty)
+                rc = check_end(&r, &parser);
+        }
+        yaml_parser_delete(&parser);
+    }
+    if (rc != 0)
+        integration_file_free(out);
+    return rc;
+}
+
+void integration_file_free(struct integration_file *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        option_values_free(f->list[i].options);
+    arena_free(f->arena);
+    *f = (struct integration_file){ 0 };
+}
+
+/* --- writing --------------------------------------------------------------------------
+ */
+
+/* Stands without quotes: letters, digits and a few signs in the middle. */
+static bool is_plain(struct str s)
+{
+    if (is_other_type(s))
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool inner = (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/' ||
+                     c == '@' || c == '-';
+        if (!letter && !(i > 0 && inner))
+            return false;
+    }
+    return true;
+}
+
+/* Double quotes with escapes; YAML 1.2, 5.1 and 5.7: what is not printable there, and
+ * what would be a line break, is written by its number. */
+static void put_text(struct buf *out, struct str s)
+{
+    if (is_plain(s)) {
+        buf_add_str(out, s);
+        return;
+    }
+    buf_add_char(out, '"');
+    for (size_t at = 0; at < s.len;) {
+        uint32_t cp = 0;
+        unsigned n = str_utf8_next((struct str){ s.ptr + at, s.len - at }, &cp);
+        bool odd = cp < 0x20 || (cp >= 0x7f && cp <= 0xa0) || cp == 0x2028 ||
+                   cp == 0x2029 || cp == 0xfeff || cp == 0xfffe || cp == 0xffff;
+        if (n == 0)
+            buf_add_text(out, "\\uFFFD");
+        else if (odd)
+            buf_printf(out, "\\u%04X", cp);
+        else if (cp == '"' || cp == '\\')
+            buf_printf(out, "\\%c", (char)cp);
+        else
+            buf_add(out, s.ptr + at, n);
+        at += n == 0 ? 1 : n;
+    }
+    buf_add_char(out, '"');
+}
+
+static void put_member(struct buf *out, const char *indent, const char *key,
+                       struct str value)
+{
+    buf_printf(out, "%s%s: ", indent, key);
+    put_text(out, value);
+    buf_add_char(out, '\n');
+}
+
+static const char *truth(enum chosen c)
+{
+    return c == CHOSEN_YES ? "true" : "false";
+}
+
+static void write_stream(struct buf *out, const struct stream_setting *st)
+{
+    put_member(out, "      - ", "database", st->database);
+    put_member(out, "        ", "table", st->table);
+    if (st->chosen != CHOSEN_BY_PATTERN)
+        buf_printf(out, "        selected: %s\n", truth(st->chosen));
+    if (st->column_count > 0)
+        buf_add_text(out, "        columns:\n");
+    for (size_t i = 0; i < st->column_count; i++) {
+        buf_add_text(out, "          ");
+        put_text(out, st->columns[i].column);
+        buf_printf(out, ": %s\n", truth(st->columns[i].chosen));
+    }
+}
+
+static void write_integration(struct buf *out, const struct integration_spec *i,
+                              const struct option *table)
+{
+    bool any = false;
+    put_member(out, "  - ", "name", i->name);
+    put_member(out, "    ", "source", i->source);
+    put_member(out, "    ", "destination", i->destination);
+    for (const struct option *o = table; o->name != NULL; o++) {
+        if (o->type == OPTION_SECRET || option_is_default(i->options, o->name))
+            continue;
+        if (!any)
+            buf_add_text(out, "    options:\n");
+        any = true;
+        put_member(out, "      ", o->name, option_text(i->options, o->name));
+    }
+    any = false;
+    for (size_t k = 0; k < i->stream_count; k++) {
+        const struct stream_setting *st = &i->streams[k];
+        if (st->chosen == CHOSEN_BY_PATTERN && st->column_count == 0)
+            continue;
+        if (!any)
+            buf_add_text(out, "    streams:\n");
+        any = true;
+        write_stream(out, st);
+    }
+}
+
+void integration_file_write(struct buf *out, const struct integration_spec *list,
+                            size_t count, const struct option *table)
+{
+    buf_add_text(out, count == 0 ? "integrations: []\n" : "integrations:\n");
+    for (size_t i = 0; i < count; i++)
+        write_integration(out, &list[i], table);
+}
