@@ -518,10 +518,15 @@ static int reset_streams(struct duckdb_sink *s, const struct reset_request *r,
         if (!wanted)
             continue;
         if (version_drop_copy(s, &ds, err) != 0 ||
+            (r->everything && version_drop_live(s, &ds, err) != 0) ||
             meta_write_stream(s, &ds.mark, err) != 0)
             return -1;
     }
-    return 0;
+    if (!r->everything || r->table.len > 0)
+        return 0;
+    return meta_forget(s, r->integration, err) != 0 || version_drop_schema(s, err) != 0
+               ? -1
+               : 0;
 }
 
 static int reset(struct sink *base, const struct reset_request *r, struct error *err)

@@ -115,6 +115,9 @@ int meta_write_lane(struct duckdb_sink *s, const struct lane_mark *mark,
 int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
                       struct error *err);
 
+/* Marks of the integration's lanes and streams are no more. */
+int meta_forget(struct duckdb_sink *s, struct str integration, struct error *err);
+
 /* ---- tables of versions (duckdb_version.c) ---------------------------------------- */
 
 struct duckdb_stream *version_stream(struct duckdb_sink *s,
@@ -127,6 +130,12 @@ int version_need_table(struct duckdb_sink *s, const struct manifest_stream *st,
 
 /* The unfinished or failed copy, if any, goes; ds->mark says so. */
 int version_drop_copy(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err);
+
+/* The live table, if any, goes; ds->mark says so. */
+int version_drop_live(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err);
+
+/* _sdc_rejected goes, and the schema too when nothing else is in it. */
+int version_drop_schema(struct duckdb_sink *s, struct error *err);
 
 int version_shape(struct sink *base, const struct manifest_stream *st,
                   const struct table_schema *want, struct error *err);

@@ -290,3 +290,13 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
                     "make_timestamptz(?::BIGINT), ?, ?)",
                     params, sizeof(params) / sizeof(params[0]), NULL, err);
 }
+
+int meta_forget(struct duckdb_sink *s, struct str integration, struct error *err)
+{
+    struct sql_param params[] = { SQL_TEXT(integration) };
+    if (sql_rows(s, "DELETE FROM _tailrace.stream WHERE integration = ?", params, 1, NULL,
+                 err) != 0)
+        return -1;
+    return sql_rows(s, "DELETE FROM _tailrace.mark WHERE integration = ?", params, 1,
+                    NULL, err);
+}

@@ -172,6 +172,18 @@ static int alter_column(struct duckdb_sink *s, struct str table,
     return rc;
 }
 
+static int list_columns(struct duckdb_sink *s, struct str table, struct column_list *out,
+                        struct error *err)
+{
+    struct sql_param params[] = { SQL_TEXT(s->m->target_schema), SQL_TEXT(table) };
+    return sql_rows(
+        s,
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name "
+        "= current_database() AND schema_name = ? AND table_name = ? "
+        "ORDER BY column_index",
+        params, 2, SQL_INTO(list_column, out), err);
+}
+
 int version_shape(struct sink *base, const struct manifest_stream *st,
                   const struct table_schema *want, struct error *err)
 {
@@ -187,13 +199,7 @@ int version_shape(struct sink *base, const struct manifest_stream *st,
         return begin_version(s, st, want, err);
     if (version_need_table(s, st, &table, err) != 0)
         return -1;
-    struct sql_param params[] = { SQL_TEXT(s->m->target_schema), SQL_TEXT(table) };
-    if (sql_rows(
-            s,
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name "
-            "= current_database() AND schema_name = ? AND table_name = ? "
-            "ORDER BY column_index",
-            params, 2, SQL_INTO(list_column, &have), err) != 0)
+    if (list_columns(s, table, &have, err) != 0)
         return -1;
     for (unsigned i = 0; i < want->column_count; i++)
         if (alter_column(s, table, &have, &want->columns[i], err) != 0)
@@ -248,6 +254,47 @@ static int count_rows(struct duckdb_sink *s, struct str table, uint64_t *out,
     buf_add_text(&sql, "SELECT count(*)::VARCHAR FROM ");
     sql_add_table(s, &sql, table);
     int rc = sql_rows(s, buf_text(&sql), NULL, 0, SQL_INTO(version_number_row, out), err);
+    buf_done(&sql);
+    return rc;
+}
+
+static bool has_column(const struct column_list *list, struct str name, size_t *at)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (str_ieq(list->names[i], name)) {
+            *at = i;
+            return true;
+        }
+    return false;
+}
+
+/* Columns that somebody left out stay in the table, NULL in the rows of this version. */
+static int keep_columns(struct duckdb_sink *s, const struct manifest_stream *st,
+                        struct str table, struct error *err)
+{
+    const struct duckdb_stream *ds = version_stream(s, st);
+    struct column_list live = { .arena = s->epoch }, have = { .arena = s->epoch };
+    struct buf sql;
+    int rc = 0;
+    size_t at = 0, ignored = 0;
+    if (st->kept_count == 0 || ds->mark.live_version == 0)
+        return 0;
+    if (list_columns(s, ds->mark.target, &live, err) != 0 ||
+        list_columns(s, table, &have, err) != 0)
+        return -1;
+    buf_init(&sql, SQL_LIMIT);
+    for (size_t i = 0; i < st->kept_count && rc == 0; i++) {
+        if (!has_column(&live, st->kept[i], &at) ||
+            has_column(&have, st->kept[i], &ignored))
+            continue;
+        buf_add_text(&sql, "ALTER TABLE ");
+        sql_add_table(s, &sql, table);
+        buf_add_text(&sql, " ADD COLUMN ");
+        dialect_quote_ident(&sql, live.names[at]);
+        buf_add_char(&sql, ' ');
+        buf_add_str(&sql, live.types[at]);
+        rc = sql_run_buf(s, &sql, err);
+    }
     buf_done(&sql);
     return rc;
 }
@@ -328,6 +375,7 @@ int version_join(struct sink *base, const struct manifest_stream *st, struct err
         (st->keyless && number_equal_rows(s, table, err) != 0) ||
         count_rows(s, table, &ds->mark.rows, err) != 0 ||
         forget_old_rejects(s, st, err) != 0 ||
+        keep_columns(s, st, table, err) != 0 ||
         (ds->mark.live_version != 0 && drop_table(s, ds->mark.target, err) != 0))
         return -1;
     buf_init(&sql, SQL_LIMIT);
@@ -357,4 +405,39 @@ int version_abandon(struct sink *base, const struct manifest_stream *st,
 {
     struct duckdb_sink *s = duckdb_of(base);
     return version_drop_copy(s, version_stream(s, st), err);
+}
+
+int version_drop_live(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err)
+{
+    if (ds->mark.live_version != 0 && drop_table(s, ds->mark.target, err) != 0)
+        return -1;
+    ds->mark.live_version = 0;
+    ds->mark.state = STREAM_NONE;
+    return 0;
+}
+
+int version_drop_schema(struct duckdb_sink *s, struct error *err)
+{
+    uint64_t left = 0;
+    struct sql_param place[] = { SQL_TEXT(s->m->target_schema),
+                                 SQL_TEXT(s->m->target_schema),
+                                 SQL_TEXT(s->m->target_schema) };
+    if (drop_table(s, STR(CONTRACT_REJECTED_TABLE), err) != 0 ||
+        sql_rows(s,
+                 "SELECT ((SELECT count(*) FROM duckdb_tables() WHERE database_name = "
+                 "current_database() AND schema_name = ?) + (SELECT count(*) FROM "
+                 "duckdb_views() WHERE database_name = current_database() AND "
+                 "schema_name = ?) + (SELECT count(*) FROM duckdb_functions() WHERE "
+                 "database_name = current_database() AND schema_name = ?))::VARCHAR",
+                 place, 3, SQL_INTO(version_number_row, &left), err) != 0)
+        return -1;
+    if (left > 0)
+        return 0; /* somebody else's things stay */
+    struct buf sql;
+    buf_init(&sql, SQL_LIMIT);
+    buf_add_text(&sql, "DROP SCHEMA IF EXISTS ");
+    dialect_quote_table(&sql, str_of(s->catalog), s->m->target_schema);
+    int rc = sql_run_buf(s, &sql, err);
+    buf_done(&sql);
+    return rc;
 }

@@ -81,10 +81,11 @@ struct load_outcome {
     int64_t took_us;
 };
 
-/* Which copies under way to forget: `tailrace reset`. */
+/* Which copies under way to forget: `tailrace reset`, `tailrace integration rm`. */
 struct reset_request {
     struct str integration, target_schema;
     struct str database, table; /* empty: all streams of the integration */
+    bool everything; /* also the live tables, what was rejected, and the marks */
 };
 
 struct sink;
@@ -137,8 +138,8 @@ int sink_load_epoch(struct sink *s, struct arena *a, const char *epoch_dir,
                     const bool *excluded, struct load_outcome *out, struct error *err);
 
 /* Forget the unfinished and the failed copies of these streams and drop their hidden
- * tables; what is live stays. A later epoch of such a version is refused unless it begins
- * anew. */
+ * tables; what is live stays unless everything is meant. A later epoch of such a version
+ * is refused unless it begins anew. */
 int sink_reset(struct sink *s, const struct reset_request *r, struct error *err);
 
 /* The other operations, for callers outside this folder. */

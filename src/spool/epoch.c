@@ -200,6 +200,12 @@ int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s)
     own->database = keep(w, s->database);
     own->table = keep(w, s->table);
     own->target = keep(w, s->target);
+    if (s->kept_count > 0) {
+        struct str *kept = ARENA_ARRAY(w->texts, struct str, s->kept_count);
+        for (size_t i = 0; i < s->kept_count; i++)
+            kept[i] = keep(w, s->kept[i]);
+        own->kept = kept;
+    }
     own->counts = (struct epoch_counts){ 0 };
     own->progress = (struct str){ 0 };
     set_progress(own, s->progress);

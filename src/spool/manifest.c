@@ -73,6 +73,15 @@ static void put_stream(struct buf *out, const struct manifest_stream *s)
     put_u64(out, "actions", s->actions);
     next(out);
     buf_printf(out, "\"keyless\": %s, ", s->keyless ? "true" : "false");
+    if (s->kept_count > 0) {
+        buf_add_text(out, "\"kept\": [");
+        for (size_t i = 0; i < s->kept_count; i++) {
+            if (i > 0)
+                next(out);
+            buf_add_json(out, s->kept[i]);
+        }
+        buf_add_text(out, "], ");
+    }
     put_text(out, "progress", s->progress);
     next(out);
     put_counts(out, &s->counts);
@@ -220,9 +229,8 @@ static void *take(struct reading *r, size_t bytes)
     return p;
 }
 
-static struct str read_text(struct reading *r, const json_t *object, const char *name)
+static struct str text_of(struct reading *r, const json_t *v, const char *name)
 {
-    const json_t *v = json_object_get(object, name);
     if (!json_is_string(v)) {
         damaged(r, name, "is no text");
         return (struct str){ 0 };
@@ -233,6 +241,11 @@ static struct str read_text(struct reading *r, const json_t *object, const char 
         return (struct str){ 0 };
     memcpy(copy, json_string_value(v), len);
     return (struct str){ copy, len };
+}
+
+static struct str read_text(struct reading *r, const json_t *object, const char *name)
+{
+    return text_of(r, json_object_get(object, name), name);
 }
 
 static uint64_t read_u64(struct reading *r, const json_t *object, const char *name,
@@ -303,6 +316,24 @@ static uint64_t read_hash(struct reading *r, const json_t *object, const char *n
     return n;
 }
 
+/* Left out where there are none. */
+static void read_kept(struct reading *r, const json_t *o, struct manifest_stream *s)
+{
+    const json_t *list = json_object_get(o, "kept");
+    size_t count = json_array_size(list);
+    if (list == NULL)
+        return;
+    if (!json_is_array(list)) {
+        damaged(r, "kept", "is no list");
+        return;
+    }
+    struct str *names = take(r, (count + 1) * sizeof(*names));
+    for (size_t i = 0; names != NULL && i < count && !r->failed; i++)
+        names[i] = text_of(r, json_array_get(list, i), "kept");
+    s->kept = names;
+    s->kept_count = names == NULL ? 0 : count;
+}
+
 static void read_stream(struct reading *r, const json_t *o, struct manifest_stream *s)
 {
     s->database = read_text(r, o, "database");
@@ -312,6 +343,7 @@ static void read_stream(struct reading *r, const json_t *o, struct manifest_stre
     s->sequence = read_i64(r, o, "sequence");
     s->actions = (unsigned)read_u64(r, o, "actions", ACTION_MASK);
     s->keyless = read_bool(r, o, "keyless");
+    read_kept(r, o, s);
     s->progress = read_text(r, o, "progress");
     s->first_read_at = read_i64(r, o, "first_read_at");
     s->last_read_at = read_i64(r, o, "last_read_at");

@@ -78,6 +78,9 @@ struct manifest_stream {
     int64_t sequence;  /* _sdc_sequence of a copy's rows; 0 where each row has its own */
     unsigned actions;  /* enum stream_action, or-ed */
     bool keyless;      /* gets __sdc_primary_key */
+    const struct str *kept; /* columns that were left out by choice, as the destination
+                               calls them: those that the live table has stay, NULL */
+    size_t kept_count;
     struct str progress; /* page_position text after this epoch; empty when it has none */
     struct epoch_counts counts;
     int64_t first_read_at,

@@ -14,7 +14,7 @@ static_assert(sizeof(struct stream_mark) == 184,
 static_assert(sizeof(struct load_stream) == 56,
               "a member of load_stream needs its field");
 static_assert(sizeof(struct load_outcome) == 48, "load_outcome needs its field");
-static_assert(sizeof(struct reset_request) == 64, "reset_request needs its field");
+static_assert(sizeof(struct reset_request) == 72, "reset_request needs its field");
 #endif
 
 static const struct field lane_fields[] = {
@@ -92,6 +92,7 @@ static const struct field reset_fields[] = {
     FIELD(struct request, reset.target_schema, FIELD_TEXT),
     FIELD(struct request, reset.database, FIELD_TEXT),
     FIELD(struct request, reset.table, FIELD_TEXT),
+    FIELD(struct request, reset.everything, FIELD_BOOL),
     { 0 },
 };
 

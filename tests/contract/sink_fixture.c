@@ -174,6 +174,8 @@ static void add_stream(struct fixture *f, struct epoch_writer *w,
         .version = t->version,
         .sequence = sequence,
         .keyless = t->keyless,
+        .kept = t->kept,
+        .kept_count = t->kept_count,
     };
     int i = epoch_stream(w, &st);
     if (t->shape != NULL)

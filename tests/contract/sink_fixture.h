@@ -42,6 +42,8 @@ struct test_stream {
     size_t rejects;
     int64_t reject_sequence; /* of the copy; 0: 42 */
     bool damaged_shape;      /* shape text that no reader takes */
+    const struct str *kept;
+    size_t kept_count;
 };
 
 /* A fresh folder and a new destination in it; cmocka's set-up and tear-down. */

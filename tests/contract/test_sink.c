@@ -356,6 +356,62 @@ static void reset_forgets_the_copy_and_keeps_the_table(void **state)
     assert_int_equal(out.failed_stream, 0);
 }
 
+/* Columns that were left out by choice stay, NULL; others that the new version lacks go.
+ */
+static void kept_columns_stay_in_the_next_version(void **state)
+{
+    struct fixture *f = *state;
+    static const struct column only_id[] = { KEY_COLUMN("id") };
+    static const struct table_schema one = { .name = STR("t"),
+                                             .database = STR("shop"),
+                                             .version = 3,
+                                             .columns = only_id,
+                                             .column_count = 1,
+                                             .key_count = 1 };
+    const struct value rows[] = { INT(4), INT(5) };
+    const struct str kept[] = { STR("FLAG"), STR("never") };
+    struct test_stream all[] = {
+        { "t", 1, BEGIN_JOIN, .shape = &promoted, .rows = rows_b, .row_count = 1 },
+        { "t", 2, ACTION_BEGIN, .shape = &one, .rows = rows, .row_count = 2 },
+        { "t", 2, ACTION_JOIN, .shape = &one, .kept = kept, .kept_count = 2 },
+    };
+    for (uint64_t i = 0; i < 3; i++) {
+        fixture_write_epoch(f, i + 1, &all[i], 1);
+        (void)fixture_load(f, i + 1);
+    }
+    fixture_expect(f,
+                   "SELECT string_agg(column_name, ',' ORDER BY column_index) FROM "
+                   "duckdb_columns() WHERE schema_name = 'shop_copy' AND table_name = "
+                   "'t' AND column_name NOT LIKE '\\_sdc%' ESCAPE '\\'",
+                   "id,flag");
+    fixture_expect(f, "SELECT id, flag, typeof(flag) FROM shop_copy.t ORDER BY id",
+                   "4|NULL|TINYINT\n5|NULL|TINYINT");
+}
+
+static void a_reset_of_everything_leaves_nothing_of_the_integration(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    struct reset_request r = { .integration = STR("shop"),
+                               .target_schema = STR("shop_copy"),
+                               .everything = true };
+    struct test_stream all[] = {
+        { "t", 1, BEGIN_JOIN, .shape = &two, .rows = rows_a, .row_count = 2 },
+        { "u", 1, ACTION_BEGIN, .shape = &two, .rows = rows_a, .row_count = 2 },
+    };
+    assert_int_equal(sink_reset(f->sink, &r, &err), 0); /* nothing there yet */
+    fixture_write_epoch(f, 1, all, 2);
+    (void)fixture_load(f, 1);
+    assert_int_equal(sink_reset(f->sink, &r, &err), 0);
+    fixture_expect(f,
+                   "SELECT (SELECT count(*) FROM duckdb_schemas() WHERE schema_name = "
+                   "'shop_copy'), (SELECT count(*) FROM _tailrace.stream), (SELECT "
+                   "count(*) FROM _tailrace.mark)",
+                   "0|0|0");
+    (void)fixture_load(f, 1); /* anew */
+    fixture_expect(f, "SELECT count(*) FROM shop_copy.t", "2");
+}
+
 static void a_failing_stream_is_named_and_can_be_left_out(void **state)
 {
     struct fixture *f = *state;
@@ -710,6 +766,8 @@ int main(void)
         TEST(an_abandoned_version_takes_its_rows_along),
         TEST(a_restart_whose_new_version_fails_leaves_nothing),
         TEST(reset_forgets_the_copy_and_keeps_the_table),
+        TEST(kept_columns_stay_in_the_next_version),
+        TEST(a_reset_of_everything_leaves_nothing_of_the_integration),
         TEST(a_failing_stream_is_named_and_can_be_left_out),
         TEST(somebody_elses_table_is_not_replaced),
         TEST(names_that_differ_in_case_are_not_mixed),

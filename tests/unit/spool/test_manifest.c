@@ -22,6 +22,9 @@ static struct manifest sample(void)
         .first_read_at = -1,
         .last_read_at = INT64_MAX,
     };
+    static const struct str kept[] = { STR("note"), STR("\xc3\xb6_2") };
+    streams[0].kept = kept;
+    streams[0].kept_count = 2;
     streams[1] = (struct manifest_stream){ .actions = ACTION_ABANDON, .version = 1 };
     shapes[0] = (struct manifest_shape){ 0, 3, STR("{\"type\":\"record\"}") };
     shapes[1] = (struct manifest_shape){ 1, UINT32_MAX, STR("{}") };
@@ -58,6 +61,9 @@ static void expect_streams(const struct manifest *a, const struct manifest *b)
         const struct manifest_stream *x = &a->streams[i];
         const struct manifest_stream *y = &b->streams[i];
         assert_true(str_eq(x->database, y->database) && str_eq(x->table, y->table));
+        assert_int_equal(x->kept_count, y->kept_count);
+        for (size_t k = 0; k < x->kept_count; k++)
+            assert_true(str_eq(x->kept[k], y->kept[k]));
         assert_true(str_eq(x->target, y->target) && str_eq(x->progress, y->progress));
         assert_true(x->version == y->version && x->sequence == y->sequence);
         assert_true(x->actions == y->actions && x->keyless == y->keyless);

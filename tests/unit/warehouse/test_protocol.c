@@ -42,7 +42,7 @@ static void requests_survive_the_trip(void **state)
                             .excluded = excluded,
                             .excluded_count = 3 };
     struct request reset = { .kind = REQUEST_RESET,
-                             .reset = { STR("i"), STR("s"), STR("d"), STR("t") } };
+                             .reset = { STR("i"), STR("s"), STR("d"), STR("t"), true } };
     struct request query = { .kind = REQUEST_QUERY,
                              .sql = STR("SELECT 'a\0b\n'"),
                              .limits = { .time_us = 5, .rows = UINT64_MAX } };
@@ -61,6 +61,7 @@ static void requests_survive_the_trip(void **state)
     assert_str(back.reset.target_schema, "s");
     assert_str(back.reset.database, "d");
     assert_str(back.reset.table, "t");
+    assert_true(back.reset.everything);
     back = round_trip(a, &query);
     assert_str(back.sql, "SELECT 'a\0b\n'");
     assert_true(back.limits.rows == UINT64_MAX && back.limits.time_us == 5);
