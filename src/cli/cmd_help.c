@@ -2,6 +2,7 @@
  * installed. */
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "sync/options.h"
 
 #include <unistd.h>
 
@@ -11,6 +12,8 @@ static const struct option HELP_OPTIONS[] = {
     { "manual", OPTION_BOOL, "no", 0, 0, NULL, "Print the manual page, in roff." },
     { "completion", OPTION_BOOL, "no", 0, 0, NULL, "Print the completion for bash." },
     { "reference", OPTION_BOOL, "no", 0, 0, NULL, "Print the reference, in Markdown." },
+    { "settings", OPTION_BOOL, "no", 0, 0, NULL,
+      "Print the options of an integration, in Markdown." },
     { 0 },
 };
 
@@ -34,6 +37,16 @@ static int help_on(const struct cli *cli, struct buf *out, struct error *err)
     return -1;
 }
 
+static void print_settings(struct buf *out)
+{
+    buf_add_text(out,
+                 "# Options of an integration\n\n"
+                 "Printed by the program (`make docs`). As flags of `tailrace sync` they "
+                 "are written `--epoch-bytes`, in files of `tailrace apply` "
+                 "`epoch_bytes`.\n\n");
+    option_describe_markdown(out, sync_option_table());
+}
+
 static int run_help(struct cli *cli, struct error *err)
 {
     CLEANUP(buf_done) struct buf out;
@@ -45,6 +58,8 @@ static int run_help(struct cli *cli, struct error *err)
         cli_completion(&out);
     else if (option_bool(cli->values, "reference"))
         cli_reference(&out);
+    else if (option_bool(cli->values, "settings"))
+        print_settings(&out);
     else
         rc = help_on(cli, &out, err);
     if (rc != 0)

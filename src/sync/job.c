@@ -48,6 +48,7 @@ struct job {
     struct session *control;     /* owned: asks the source how it does */
     struct mark_list marks;
     struct catalog *catalog; /* owned */
+    struct selection selection;
     struct plan_context context;
     struct plan plan;
     struct {
@@ -295,9 +296,12 @@ static int make_plan(struct job *j, struct error *err)
 {
     j->context = (struct plan_context){ .state = j->state,
                                         .integration = j->request->integration.name,
-                                        .options = j->request->options };
+                                        .options = j->request->options,
+                                        .selection = &j->selection };
     int64_t since = unfinished_since(j);
-    if (plan_make(&j->context, j->catalog, &j->marks, since, &j->plan, err) != 0)
+    if (selection_load(j->state, j->arena, j->context.integration, &j->selection, err) !=
+            0 ||
+        plan_make(&j->context, j->catalog, &j->marks, since, &j->plan, err) != 0)
         return -1;
     tell_plan(j, since);
     return recover_rejects(j->warehouse, j->request->integration.target_schema, since,

@@ -11,6 +11,7 @@
 #define HOUR (3600 * SECOND)
 
 static const char *const METHODS[] = { "auto", "full", NULL };
+static const char *const NEW_COLUMNS[] = { "select", "ignore", NULL };
 static const char *const DATES[] = { "null", "reject", "text", NULL };
 static const char *const BAD_TEXT[] = { "reject", "replace", NULL };
 static const char *const DIGITS[] = { "replace", "prefix", NULL };
@@ -25,6 +26,12 @@ static const struct option TABLE[] = {
       "without * and ?." },
     { "exclude", OPTION_TEXT, "", 0, 0, NULL,
       "Tables to leave out, written as in tables." },
+    { "exclude_columns", OPTION_TEXT, "", 0, 0, NULL,
+      "Columns to leave out: column, table.column or db.table.column patterns with * and "
+      "?, separated by commas. Key columns are always copied." },
+    { "new_columns", OPTION_CHOICE, "select", 0, 0, NEW_COLUMNS,
+      "A column that a copied table gets later: it joins by itself (select), or is left "
+      "out until it is selected (ignore)." },
     { "method", OPTION_CHOICE, "auto", 0, 0, METHODS,
       "How tables are replicated: full copies each table whole in every run; auto "
       "chooses, "
@@ -124,6 +131,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
     *out = (struct sync_options){
         .method = (enum sync_method)option_number(v, "method"),
         .one_view = option_bool(v, "one_view"),
+        .ignore_new_columns = option_number(v, "new_columns") == 1,
         .database_in_names = option_bool(v, "database_in_names"),
         .always_int = option_bool(v, "tinyint_as_int"),
         .prefix_digit = option_number(v, "leading_digit") == 1,
@@ -153,6 +161,8 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
                   "choices are in the enum's order");
     out->tables = patterns(a, option_text(v, "tables"), &out->table_count);
     out->exclude = patterns(a, option_text(v, "exclude"), &out->exclude_count);
+    out->exclude_columns =
+        patterns(a, option_text(v, "exclude_columns"), &out->exclude_column_count);
     if (out->spool_share < out->epoch_bytes)
         return error_set(err, ERR_CONFIG,
                          "option 'spool_share' is smaller than 'epoch_bytes'");

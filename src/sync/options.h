@@ -23,6 +23,9 @@ struct sync_options {
     size_t table_count;
     const struct str *exclude;
     size_t exclude_count;
+    const struct str *exclude_columns; /* patterns */
+    size_t exclude_column_count;
+    bool ignore_new_columns;
     enum sync_method method;
     bool one_view;
     bool database_in_names; /* database__table always */

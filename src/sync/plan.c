@@ -23,50 +23,28 @@ static char single_mark, shared_mark;
 /* --- selection ------------------------------------------------------------------------
  */
 
-static bool has_wildcard(struct str pattern)
+static struct str refusal_of(const struct plan_context *c, struct arena *a,
+                             const struct catalog_table *t)
 {
-    return pattern.len > 0 && (memchr(pattern.ptr, '*', pattern.len) != NULL ||
-                               memchr(pattern.ptr, '?', pattern.len) != NULL);
-}
-
-/* A pattern without a dot means that table in any database. */
-static bool pattern_matches(struct str pattern, struct str database, struct str table)
-{
-    CLEANUP(buf_done) struct buf name;
-    buf_init(&name, 4096);
-    if (memchr(pattern.ptr, '.', pattern.len) != NULL) {
-        buf_add_str(&name, database);
-        buf_add_char(&name, '.');
-    }
-    buf_add_str(&name, table);
-    return str_glob(pattern, buf_str(&name), false);
-}
-
-static bool selected(const struct sync_options *o, const struct catalog_database *db,
-                     const struct catalog_table *t, bool *matched)
-{
-    bool yes = o->table_count == 0 && t->kind == TABLE_BASE;
-    for (size_t i = 0; i < o->table_count; i++) {
-        if (!pattern_matches(o->tables[i], db->name, t->schema.name))
-            continue;
-        matched[i] = true;
-        if (has_wildcard(o->tables[i]) && t->kind != TABLE_BASE)
-            continue; /* views are copied only when they are named */
-        yes = true;
-    }
-    for (size_t i = 0; i < o->exclude_count && yes; i++)
-        if (pattern_matches(o->exclude[i], db->name, t->schema.name))
-            yes = false;
-    return yes;
-}
-
-static struct str refusal_of(struct arena *a, const struct catalog_table *t)
-{
+    const struct stream_setting *said =
+        selection_find(c->selection, t->schema.database, t->schema.name);
+    struct error ignored = { 0 };
+    unsigned supported = 0;
     if (!t->readable || t->kind == TABLE_SEQUENCE)
         return t->why.len > 0 ? t->why : STR("it cannot be read");
-    for (unsigned i = 0; i < t->schema.column_count; i++)
-        if (t->schema.columns[i].selected)
+    bool *late = ARENA_ARRAY(a, bool, t->schema.column_count + 1u);
+    if (c->options->ignore_new_columns &&
+        selection_late(c->state, c->integration, c->options, &t->schema, false, late,
+                       &ignored) != 0)
+        return arena_str(a, str_of(ignored.text));
+    for (unsigned i = 0; i < t->schema.column_count; i++) {
+        const struct column *col = &t->schema.columns[i];
+        supported += col->selected ? 1 : 0;
+        if (selection_column(said, c->options, &t->schema, col, late[i], NULL).selected)
             return (struct str){ 0 };
+    }
+    if (supported > 0)
+        return STR("all its columns are deselected");
     return arena_printf(a, "none of its %u columns is supported",
                         (unsigned)t->schema.column_count);
 }
@@ -195,12 +173,37 @@ static int give_version(const struct plan_context *c, struct arena *a,
     return 0;
 }
 
+/* The table with the selection in its columns. */
+static int choose_columns(const struct plan_context *c, struct arena *a,
+                          const struct catalog_table *t, struct table_schema **out,
+                          struct error *err)
+{
+    struct table_schema *whole = schema_copy(a, &t->schema);
+    struct column *columns = ARENA_ARRAY(a, struct column, whole->column_count);
+    bool *late = ARENA_ARRAY(a, bool, whole->column_count);
+    const struct stream_setting *said =
+        selection_find(c->selection, whole->database, whole->name);
+    if (selection_late(c->state, c->integration, c->options, whole, true, late, err) != 0)
+        return -1;
+    for (unsigned i = 0; i < whole->column_count; i++) {
+        columns[i] = whole->columns[i];
+        columns[i].selected =
+            selection_column(said, c->options, whole, &columns[i], late[i], NULL)
+                .selected;
+    }
+    whole->columns = columns;
+    *out = whole;
+    return 0;
+}
+
 int plan_shape(const struct plan_context *c, struct arena *a,
                const struct catalog_table *t, struct table_schema **out,
                struct error *err)
 {
-    struct table_schema *whole = schema_copy(a, &t->schema);
+    struct table_schema *whole = NULL;
     uint16_t count = 0;
+    if (choose_columns(c, a, t, &whole, err) != 0)
+        return -1;
     struct column *columns = all_columns(c, a, whole, &count);
     whole->columns = columns;
     whole->column_count = count;
@@ -208,9 +211,67 @@ int plan_shape(const struct plan_context *c, struct arena *a,
         apply_promotions(c, whole, columns, err) != 0)
         return -1;
     struct table_schema *shape = schema_project(a, whole);
+    if (shape == NULL)
+        return error_set(err, ERR_CONFIG, "no column of it is selected");
     if (give_version(c, a, shape, err) != 0)
         return -1;
     *out = shape;
+    return 0;
+}
+
+/* Some recorded shape has the column: its property begins so (avro/schema.c). A name that
+ * is found elsewhere in the text does no harm: the sink looks at the table. */
+static bool was_copied(const struct stream_shape *known, size_t count, struct str name)
+{
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, 4096);
+    buf_add_text(&text, "{\"column\":");
+    buf_add_json(&text, name);
+    for (size_t i = 0; i < count; i++)
+        if (memmem(known[i].schema_json.ptr, known[i].schema_json.len, buf_text(&text),
+                   text.len) != NULL)
+            return true;
+    return false;
+}
+
+/* Columns that are left out by choice and were copied before: where the live table has
+ * them they stay, NULL. One that never was copied is named nowhere outside the state. */
+static int kept_columns(const struct plan_context *c, struct stream *st,
+                        struct error *err)
+{
+    struct table_schema *whole = NULL;
+    struct stream_shape *known = NULL;
+    size_t known_count = 0, count = 0;
+    bool any = false;
+    if (choose_columns(c, st->arena, st->found, &whole, err) != 0)
+        return -1;
+    for (unsigned i = 0; i < whole->column_count; i++)
+        any = any || !whole->columns[i].selected;
+    if (any && state_shape_list(c->state, st->arena, c->integration, st->database,
+                                st->table, &known, &known_count, err) != 0)
+        return -1;
+    struct str *names = ARENA_ARRAY(st->arena, struct str, whole->column_count * 2u + 1u);
+    for (unsigned i = 0; i < whole->column_count; i++) {
+        const struct column *col = &whole->columns[i];
+        if (col->selected || col->type == TYPE_UNSUPPORTED)
+            continue;
+        const struct str both[] = {
+            /* itself, and the companion that it may have had */
+            col->name, arena_printf(st->arena, STR_FMT "__text", STR_ARG(col->name))
+        };
+        for (unsigned k = 0; k < 2; k++) {
+            if (!was_copied(known, known_count, both[k]) ||
+                (k == 1 && schema_find_column(whole, both[k]) != NULL))
+                continue;
+            int found = state_name_find(c->state, st->arena, c->integration, st->database,
+                                        st->table, both[k], &names[count], err);
+            if (found < 0)
+                return -1;
+            count += found == 1 ? 1u : 0u;
+        }
+    }
+    st->kept = names;
+    st->kept_count = count;
     return 0;
 }
 
@@ -478,7 +539,7 @@ static int shape_stream(const struct plan_context *c, struct stream *st,
     struct str why = { 0 };
     st->method = full_method_of(st->found, c->options->one_view, &why);
     if (plan_shape(c, st->arena, st->found, &schema, err) != 0 ||
-        plan_add_shape(c, st, schema, err) != 0)
+        plan_add_shape(c, st, schema, err) != 0 || kept_columns(c, st, err) != 0)
         return error_wrap(err, "planning table '" STR_FMT "." STR_FMT "'",
                           STR_ARG(st->database), STR_ARG(st->table));
     return 0;
@@ -487,15 +548,15 @@ static int shape_stream(const struct plan_context *c, struct stream *st,
 /* --- the plan
  * ------------------------------------------------------------------------------ */
 
-struct selection {
+struct candidate {
     const struct catalog_database *db;
     const struct catalog_table *table;
 };
 
 static int by_size(const void *left, const void *right)
 {
-    const struct selection *a = left;
-    const struct selection *b = right;
+    const struct candidate *a = left;
+    const struct candidate *b = right;
     if (a->table->byte_estimate != b->table->byte_estimate)
         return a->table->byte_estimate < b->table->byte_estimate ? 1 : -1;
     int by_database = str_cmp(a->db->name, b->db->name);
@@ -511,7 +572,7 @@ static size_t table_total(const struct catalog *cat)
     return n;
 }
 
-static void refuse(struct plan *p, const struct selection *s, struct str why)
+static void refuse(struct plan *p, const struct candidate *s, struct str why)
 {
     p->refusals[p->refusal_count++] =
         (struct plan_refusal){ .database = arena_str(p->arena, s->db->name),
@@ -521,17 +582,17 @@ static void refuse(struct plan *p, const struct selection *s, struct str why)
 
 /* Tables that match, less those that cannot be copied (refused when they were named). */
 static size_t select_tables(const struct plan_context *c, const struct catalog *cat,
-                            struct plan *p, struct selection *out)
+                            struct plan *p, struct candidate *out)
 {
     const struct sync_options *o = c->options;
     bool *matched = ARENA_ARRAY(p->arena, bool, o->table_count + 1);
     size_t count = 0;
     for (size_t d = 0; d < cat->database_count; d++)
         for (size_t t = 0; t < cat->databases[d].table_count; t++) {
-            struct selection s = { &cat->databases[d], &cat->databases[d].tables[t] };
-            if (!selected(o, s.db, s.table, matched))
+            struct candidate s = { &cat->databases[d], &cat->databases[d].tables[t] };
+            if (!selection_table(c->selection, o, s.table, matched, NULL).selected)
                 continue;
-            struct str why = refusal_of(p->arena, s.table);
+            struct str why = refusal_of(c, p->arena, s.table);
             if (why.len > 0)
                 refuse(p, &s, why);
             else
@@ -545,10 +606,27 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
     return count;
 }
 
+/* Would be copied in the shape that it was copied in last, as far as the state remembers
+ * one: 1; 0: no; -1: err. */
+static int same_shape(const struct plan_context *c, struct arena *a,
+                      const struct catalog_table *t, struct error *err)
+{
+    struct table_schema *now = NULL;
+    struct stream_shape *known = NULL;
+    size_t count = 0;
+    struct stream_name of = { c->integration, t->schema.database, t->schema.name };
+    if (plan_shape(c, a, t, &now, err) != 0 ||
+        state_shape_list(c->state, a, &of, &known, &count, err) != 0)
+        return -1;
+    return count == 0 || known[count - 1].version == now->version ? 1 : 0;
+}
+
 /* The run that is being continued has finished this table already: 1, and nothing newer
- * was asked for since (a reset hands out the next version). 0: no; -1: err. */
+ * was asked for since: a reset hands out the next version, another selection of columns
+ * makes another shape. 0: no; -1: err. */
 static int finished_since(const struct plan_context *c, const struct mark_list *marks,
-                          const struct selection *s, int64_t since, struct error *err)
+                          const struct candidate *s, int64_t since, struct plan *p,
+                          struct error *err)
 {
     struct stream_name of = { c->integration, s->db->name, s->table->schema.name };
     const struct stream_mark *m = mark_of(marks, of.database, of.table);
@@ -558,24 +636,24 @@ static int finished_since(const struct plan_context *c, const struct mark_list *
         return 0;
     if (state_version_get(c->state, &of, &newest, err) != 0)
         return -1;
-    return newest <= m->live_version ? 1 : 0;
+    return newest <= m->live_version ? same_shape(c, p->arena, s->table, err) : 0;
 }
 
-struct selections {
-    struct selection *list;
+struct candidates {
+    struct candidate *list;
     size_t count;
 };
 
 /* Those that are left to copy move to the front. */
 static int leave_finished(const struct plan_context *c, const struct mark_list *marks,
-                          int64_t since, struct selections *s, struct plan *p,
+                          int64_t since, struct candidates *s, struct plan *p,
                           struct error *err)
 {
-    struct selection *all = s->list;
+    struct candidate *all = s->list;
     size_t left = 0;
     p->finished = ARENA_ARRAY(p->arena, struct plan_refusal, s->count + 1);
     for (size_t i = 0; i < s->count; i++) {
-        int finished = finished_since(c, marks, &all[i], since, err);
+        int finished = finished_since(c, marks, &all[i], since, p, err);
         if (finished < 0)
             return -1;
         if (finished == 0)
@@ -591,7 +669,7 @@ static int leave_finished(const struct plan_context *c, const struct mark_list *
 }
 
 static int add_streams(const struct plan_context *c, struct plan *p,
-                       const struct selection *s, size_t count,
+                       const struct candidate *s, size_t count,
                        const struct mark_list *marks, struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
@@ -634,10 +712,10 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
 {
     *out = (struct plan){ .arena = arena_new(PLAN_ARENA_LIMIT) };
     size_t total = table_total(catalog);
-    struct selection *all = xcalloc(total + 1, sizeof *all);
+    struct candidate *all = xcalloc(total + 1, sizeof *all);
     out->refusals = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
     size_t count = select_tables(c, catalog, out, all);
-    struct selections left = { all, count };
+    struct candidates left = { all, count };
     int rc = leave_finished(c, marks, since, &left, out, err);
     out->streams = xcalloc(left.count + marks->stream_count + 1, sizeof *out->streams);
     if (rc == 0 && count == 0 && out->refusal_count == 0) {

@@ -13,12 +13,14 @@
 #include "sink/sink.h"
 #include "state/state.h"
 #include "sync/options.h"
+#include "sync/selection.h"
 #include "sync/stream.h"
 
 struct plan_context {
     struct state *state;
     struct str integration;
     const struct sync_options *options;
+    const struct selection *selection; /* NULL: nothing was said of single tables */
 };
 
 /* A table that is not copied by this run, and why where that is for a person to know. */

@@ -2,10 +2,13 @@
 #include "sync/reset.h"
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "config/url.h"
 #include "warehouse/client.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -131,28 +134,83 @@ static int reset_at(struct reset *r, struct warehouse *w, struct str table,
     return warehouse_reset(w, &request, err);
 }
 
+/* The destination's file, or NULL with err. */
+static struct warehouse *open_destination(struct reset *r, struct cancel *c,
+                                          struct error *err)
+{
+    struct url_destination d = { 0 };
+    if (url_parse_destination(r->arena, r->integration->destination, &d, err) != 0)
+        return NULL;
+    struct warehouse_options o = { .settings = d.settings,
+                                   .setting_count = d.setting_count,
+                                   .idle_us = IDLE_US };
+    return warehouse_open(arena_text(r->arena, d.location), &o, c, err);
+}
+
+static void reset_done(struct reset *r)
+{
+    arena_free(r->arena);
+    free(r->spool);
+    if (r->lock >= 0)
+        (void)close(r->lock);
+}
+
 int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
               struct reset_result *out, struct error *err)
 {
     struct reset r = { .state = s, .integration = o->integration, .lock = -1 };
-    struct url_destination d = { 0 };
+    struct warehouse *w = NULL;
     *out = (struct reset_result){ 0 };
     r.arena = arena_new((size_t)256 << 20);
     int rc = lock_spool(&r, o->data_dir, err);
     if (rc == 0)
-        rc = url_parse_destination(r.arena, o->integration->destination, &d, err);
-    struct warehouse *w = NULL;
-    if (rc == 0) {
-        struct warehouse_options options = { .settings = d.settings,
-                                             .setting_count = d.setting_count,
-                                             .idle_us = IDLE_US };
-        w = warehouse_open(arena_text(r.arena, d.location), &options, c, err);
+        w = open_destination(&r, c, err);
+    if (rc == 0)
         rc = w == NULL ? -1 : reset_at(&r, w, o->table, out, err);
-    }
     warehouse_close(w);
-    arena_free(r.arena);
-    free(r.spool);
-    if (r.lock >= 0)
-        (void)close(r.lock);
+    reset_done(&r);
+    return rc;
+}
+
+/* --- removing -------------------------------------------------------------------------
+ */
+
+/* A file that is not there holds nothing; none is made. */
+static int remove_at_destination(struct reset *r, bool data, struct cancel *c,
+                                 struct error *err)
+{
+    struct url_destination d = { 0 };
+    struct reset_request request = { .integration = r->integration->name,
+                                     .target_schema = r->integration->target_schema,
+                                     .everything = data };
+    if (url_parse_destination(r->arena, r->integration->destination, &d, err) != 0)
+        return -1;
+    if (access(arena_text(r->arena, d.location), F_OK) != 0 && errno == ENOENT)
+        return 0;
+    struct warehouse *w = open_destination(r, c, err);
+    int rc = w == NULL ? -1 : warehouse_reset(w, &request, err);
+    warehouse_close(w);
+    if (rc == 0 || data)
+        return rc;
+    log_error(LOG_WARN, "unfinished copies stay in the destination", err);
+    *err = (struct error){ 0 };
+    return 0;
+}
+
+int reset_remove(struct state *s, const struct reset_order *o, bool data,
+                 struct cancel *c, struct error *err)
+{
+    struct reset r = { .state = s, .integration = o->integration, .lock = -1 };
+    r.arena = arena_new((size_t)256 << 20);
+    int rc = lock_spool(&r, o->data_dir, err);
+    if (rc == 0)
+        rc = remove_at_destination(&r, data, c, err);
+    FAULT("remove.destination");
+    if (rc == 0)
+        rc = file_remove_tree(r.spool, err);
+    FAULT("remove.spool");
+    if (rc == 0)
+        rc = state_integration_remove(s, o->integration->name, err);
+    reset_done(&r);
     return rc;
 }

@@ -1,7 +1,8 @@
 /* src/sync/reset.h
  *
  * `tailrace reset`: forget how far copies are, so that the next run makes new versions.
- * The live tables stay readable until the new ones join.
+ * The live tables stay readable until the new ones join. `tailrace integration rm`:
+ * forget the integration.
  *
  * Errors: ERR_LIMIT while the integration runs; ERR_CONFIG for a table that it does not
  * know. Thread: the caller's.
@@ -28,5 +29,12 @@ struct reset_order {
 
 int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
               struct reset_result *out, struct error *err);
+
+/* Forget the whole integration: unfinished copies and the spool go, then what the state has of
+ * it. data: also its tables and marks at the destination; else these stay, and a
+ * destination that cannot be opened is only warned of. Each step may be done again:
+ * killed in the middle, the integration is still there and can be removed. */
+int reset_remove(struct state *s, const struct reset_order *o, bool data,
+                 struct cancel *c, struct error *err);
 
 #endif

@@ -121,7 +121,9 @@ static int touch(struct spooler *sp, struct stream *st)
                                   .target = st->target,
                                   .version = st->spooled.version,
                                   .sequence = st->spooled.sequence,
-                                  .keyless = st->spooled.keyless };
+                                  .keyless = st->spooled.keyless,
+                                  .kept = st->kept,
+                                  .kept_count = st->kept_count };
     st->spooled.index = epoch_stream(sp->epoch, &ms);
     st->spooled.epoch = sp->number;
     if (sp->touched_count == sp->touched_cap) {

@@ -45,6 +45,9 @@ struct stream {
     const struct catalog_table *found;  /* plan, [lock] after a restart */
     uint32_t index;                     /* plan: place in the job's array */
     enum full_method method;            /* plan, [lock] after a restart */
+    const struct str *kept;             /* plan: names in the destination of columns that
+                                           are left out by choice */
+    size_t kept_count;
 
     pthread_mutex_t lock;
     struct arena *arena;             /* [lock] shapes and ranges */

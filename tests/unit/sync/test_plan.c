@@ -591,6 +591,106 @@ static void a_continued_run_copies_again_what_was_reset(void **state)
     assert_int_equal(f->plan.streams[0].version, 5);
 }
 
+static struct column text_column(struct str name)
+{
+    return (struct column){ .name = name,
+                            .source_type = STR("date"),
+                            .type = TYPE_DATE,
+                            .nullable = true,
+                            .selected = true };
+}
+
+/* A deselected column is in no shape; its name in the destination is kept, with that of
+ * its companion, once it has been copied. */
+static void a_deselected_column_leaves_the_shape_and_its_name_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct column columns[] = { int_column(STR("id"), 1), int_column(STR("4th"), 0),
+                                text_column(STR("day")) };
+    (void)add_table(f, STR("d"), STR("t"), columns, 3);
+    f->options.dates = DATE_TEXT;
+    const struct str not [] = { STR("4th") };
+    f->options.exclude_columns = not ;
+    f->options.exclude_column_count = 1;
+    make(f); /* never copied: not kept */
+    assert_int_equal(stream_named(f, STR("d"), STR("t"))->kept_count, 0);
+    f->options.exclude_column_count = 0;
+    make(f);
+    const struct column_setting no[] = { { STR("*"), CHOSEN_NO } };
+    const struct stream_setting said = { STR("d"), STR("t"), CHOSEN_BY_PATTERN, no, 1 };
+    const struct selection sel = { &said, 1 };
+    f->context.selection = &sel;
+    make(f);
+    const struct stream *st = stream_named(f, STR("d"), STR("t"));
+    assert_int_equal(st->shape->schema->column_count, 1);
+    assert_str(st->shape->schema->columns[0].name, "id");
+    assert_int_equal(st->shape->schema->version, 3);
+    assert_int_equal(st->kept_count, 3);
+    assert_str(st->kept[0], "_th");
+    assert_str(st->kept[1], "day");
+    assert_str(st->kept[2], "day__text");
+}
+
+static void a_table_without_selected_columns_is_refused_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct column a = int_column(STR("a"), 0);
+    (void)add_table(f, STR("d"), STR("keyless"), &a, 1);
+    (void)add_simple(f, STR("d"), STR("t"));
+    const struct str no[] = { STR("a") };
+    f->options.exclude_columns = no;
+    f->options.exclude_column_count = 1;
+    make(f);
+    assert_int_equal(f->plan.stream_count, 1);
+    assert_int_equal(f->plan.refusal_count, 1);
+    assert_str(f->plan.refusals[0].why, "all its columns are deselected");
+}
+
+static void a_new_column_joins_or_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct column columns[] = { int_column(STR("id"), 1), int_column(STR("b"), 0) };
+    struct catalog_table *t = add_table(f, STR("d"), STR("t"), columns, 2);
+    t->schema.column_count = 1;
+    make(f);
+    t->schema.column_count = 2;
+    f->options.ignore_new_columns = true;
+    make(f);
+    assert_int_equal(stream_named(f, STR("d"), STR("t"))->shape->schema->column_count, 1);
+    make(f);
+    assert_int_equal(stream_named(f, STR("d"), STR("t"))->shape->schema->column_count, 1);
+    f->options.ignore_new_columns = false;
+    make(f);
+    assert_int_equal(stream_named(f, STR("d"), STR("t"))->shape->schema->column_count, 2);
+}
+
+/* A change takes effect with the next run, also with one that continues another. */
+static void a_continued_run_copies_again_what_has_another_selection(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    struct column columns[] = { int_column(STR("id"), 1), int_column(STR("b"), 0) };
+    (void)add_table(f, STR("d"), STR("t"), columns, 2);
+    make(f);
+    struct stream_mark m = copying(f, 1, 0);
+    m.state = STREAM_LIVE;
+    m.live_version = stream_named(f, STR("d"), STR("t"))->version;
+    m.copy_version = 0;
+    m.loaded_at = 1000;
+    mark(f, &m);
+    plan_free(&f->plan);
+    assert_int_equal(plan_make(&f->context, &f->catalog, &f->marks, 900, &f->plan, &err),
+                     0);
+    assert_int_equal(f->plan.stream_count, 0);
+    const struct str no[] = { STR("t.b") };
+    f->options.exclude_columns = no;
+    f->options.exclude_column_count = 1;
+    plan_free(&f->plan);
+    assert_int_equal(plan_make(&f->context, &f->catalog, &f->marks, 900, &f->plan, &err),
+                     0);
+    assert_int_equal(f->plan.stream_count, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -623,6 +723,10 @@ int main(void)
         TEST(what_the_destination_has_and_nobody_copies_is_named),
         TEST(versions_grow_past_what_the_destination_has),
         TEST(a_continued_run_leaves_out_what_it_had_finished),
+        TEST(a_deselected_column_leaves_the_shape_and_its_name_is_kept),
+        TEST(a_table_without_selected_columns_is_refused_alone),
+        TEST(a_new_column_joins_or_waits),
+        TEST(a_continued_run_copies_again_what_has_another_selection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,337 @@
+/* select: which tables and columns are copied, shown and changed. */
+#include "base/alloc.h"
+#include "cli/cli.h"
+#include "cli/integration_print.h"
+#include "config/url.h"
+#include "sync/apply.h"
+#include "sync/choose.h"
+#include "sync/probe.h"
+#include "sync/selection.h"
+
+#define OUTPUT_BYTES ((size_t)1 << 30)
+
+static const struct option SELECT_OPTIONS[] = {
+    { "deselect", OPTION_BOOL, "no", 0, 0, NULL, "Leave it out instead." },
+    { "forget", OPTION_BOOL, "no", 0, 0, NULL,
+      "Forget what was said of this table or column by name: the patterns decide "
+      "again." },
+    { "show", OPTION_BOOL, "no", 0, 0, NULL,
+      "Change nothing; show the columns of TABLE, which may be a pattern." },
+    { "offline", OPTION_BOOL, "no", 0, 0, NULL,
+      "Do not ask the source whether there is such a table or column; TABLE is then "
+      "DATABASE.TABLE." },
+    { 0 },
+};
+
+struct selecting {
+    struct cli *cli;
+    struct state *state;
+    struct integration integration;
+    struct integration_spec spec; /* options owned */
+    struct sync_options options;
+    struct catalog *catalog; /* owned; NULL when offline */
+    enum chosen chosen;
+};
+
+static int bad(struct error *err, const char *hint, const char *text, struct str what)
+{
+    (void)error_set(err, ERR_CONFIG, "%s '" STR_FMT "'", text, STR_ARG(what));
+    err->hint = hint;
+    return -1;
+}
+
+static int ask_source(struct selecting *s, struct error *err)
+{
+    struct cli *cli = s->cli;
+    struct url_source source = { 0 };
+    struct secret *in_url = NULL;
+    CLEANUP(secret_free_at) struct secret *password = NULL;
+    struct str server = { 0 };
+    if (url_parse_source(cli->arena, s->spec.source, &source, &in_url, err) != 0 ||
+        cli_password(cli, in_url, &password, err) != 0)
+        return -1;
+    s->catalog = probe_discover(cli->arena, &source, password, s->options.always_int,
+                                cli->cancel, &server, err);
+    return s->catalog == NULL ? -1 : 0;
+}
+
+/* --- showing --------------------------------------------------------------------------
+ */
+
+static int show_table(struct selecting *s, const struct selection *sel,
+                      const struct catalog_table *t, struct shown_table *out,
+                      struct error *err)
+{
+    struct arena *a = s->cli->arena;
+    const struct table_schema *schema = &t->schema;
+    const struct stream_setting *said =
+        selection_find(sel, schema->database, schema->name);
+    bool *late = ARENA_ARRAY(a, bool, schema->column_count + 1u);
+    if (selection_late(s->state, s->integration.name, &s->options, schema, false, late,
+                       err) != 0)
+        return -1;
+    *out = (struct shown_table){
+        .database = schema->database,
+        .table = schema->name,
+        .choice = selection_table(sel, &s->options, t, NULL, a),
+        .columns = ARENA_ARRAY(a, struct shown_column, schema->column_count + 1u),
+        .column_count = schema->column_count,
+    };
+    if (out->choice.selected && (!t->readable || t->kind == TABLE_SEQUENCE))
+        out->choice =
+            (struct choice){ .why = t->why.len > 0 ? t->why : STR("it cannot be read") };
+    for (unsigned i = 0; i < schema->column_count; i++) {
+        const struct column *c = &schema->columns[i];
+        out->columns[i] = (struct shown_column){
+            .name = c->name,
+            .type = c->source_type,
+            .choice = selection_column(said, &s->options, schema, c, late[i], a),
+        };
+    }
+    return 0;
+}
+
+/* pattern empty: all. */
+static int show(struct selecting *s, struct str pattern, struct error *err)
+{
+    CLEANUP(buf_done) struct buf out;
+    struct selection sel = { .streams = s->spec.streams,
+                             .stream_count = s->spec.stream_count };
+    size_t count = 0, total = 0;
+    buf_init(&out, OUTPUT_BYTES);
+    for (size_t d = 0; d < s->catalog->database_count; d++)
+        total += s->catalog->databases[d].table_count;
+    struct shown_table *list = ARENA_ARRAY(s->cli->arena, struct shown_table, total + 1);
+    for (size_t d = 0; d < s->catalog->database_count; d++)
+        for (size_t i = 0; i < s->catalog->databases[d].table_count; i++) {
+            const struct catalog_table *t = &s->catalog->databases[d].tables[i];
+            if (pattern.len > 0 &&
+                !selection_matches(pattern, t->schema.database, t->schema.name))
+                continue;
+            if (show_table(s, &sel, t, &list[count++], err) != 0)
+                return -1;
+        }
+    if (count == 0 && pattern.len > 0)
+        return bad(err, "`tailrace select NAME` lists the tables.",
+                   "the source has no table", pattern);
+    integration_print_selection(&out, list, count, pattern.len > 0, s->cli->json);
+    if (buf_check(&out, "the selection as text", err) != 0)
+        return -1;
+    cli_write(&out);
+    return 0;
+}
+
+/* --- changing -------------------------------------------------------------------------
+ */
+
+/* The one table that is meant by "db.table" or by a name that one database has. */
+static const struct catalog_table *find_table(const struct selecting *s, struct str name,
+                                              struct error *err)
+{
+    const struct catalog_table *found = NULL;
+    for (size_t d = 0; d < s->catalog->database_count; d++)
+        for (size_t i = 0; i < s->catalog->databases[d].table_count; i++) {
+            const struct catalog_table *t = &s->catalog->databases[d].tables[i];
+            struct str database = t->schema.database, table = t->schema.name;
+            if (name.len == database.len + 1 + table.len && str_starts(name, database) &&
+                str_ends(name, table) && name.ptr[database.len] == '.')
+                return t;
+            if (!str_eq(table, name))
+                continue;
+            if (found != NULL) {
+                (void)bad(err, "Write DATABASE.TABLE.",
+                          "more than one database has a table", name);
+                return NULL;
+            }
+            found = t;
+        }
+    if (found == NULL)
+        (void)bad(err, "`tailrace select NAME` lists the tables.",
+                  "the source has no table", name);
+    return found;
+}
+
+/* What is said of a column must be possible; the source's own spelling is kept. */
+static int check_column(const struct selecting *s, const struct catalog_table *t,
+                        struct str *name, struct error *err)
+{
+    bool matched = false;
+    for (unsigned i = 0; i < t->schema.column_count; i++) {
+        const struct column *c = &t->schema.columns[i];
+        if (setting_is_pattern(*name)) {
+            matched = matched || str_glob(*name, c->name, true);
+            continue;
+        }
+        if (!str_ieq(c->name, *name))
+            continue;
+        *name = c->name;
+        if (s->chosen == CHOSEN_YES && c->type == TYPE_UNSUPPORTED) {
+            (void)error_set(err, ERR_CONFIG,
+                            "column '" STR_FMT "' cannot be selected: " STR_FMT,
+                            STR_ARG(*name), STR_ARG(c->why));
+            err->hint = "`tailrace discover SOURCE --columns` shows what is supported.";
+            return -1;
+        }
+        if (s->chosen == CHOSEN_NO && c->key_ordinal > 0)
+            return bad(err, "Key columns are always copied.", "part of the key is column",
+                       *name);
+        return 0;
+    }
+    if (matched || s->chosen == CHOSEN_BY_PATTERN)
+        return 0;
+    return bad(err, "`tailrace select NAME TABLE --show` lists the columns.",
+               "the table has no column", *name);
+}
+
+static int change_named(struct selecting *s, struct str name, struct error *err)
+{
+    struct cli *cli = s->cli;
+    const struct catalog_table *t = NULL;
+    struct str table = { 0 };
+    struct str database = str_cut(name, '.', &table);
+    if (s->catalog == NULL && table.len == 0)
+        return bad(err, "Write DATABASE.TABLE.", "with --offline no database is known of",
+                   name);
+    if (s->catalog != NULL) {
+        t = find_table(s, name, err);
+        if (t == NULL)
+            return -1;
+        database = t->schema.database;
+        table = t->schema.name;
+    }
+    if (cli->operand_count == 2 && t != NULL && s->chosen == CHOSEN_YES &&
+        (!t->readable || t->kind == TABLE_SEQUENCE)) {
+        (void)error_set(err, ERR_CONFIG,
+                        "table '" STR_FMT "' cannot be selected: " STR_FMT, STR_ARG(name),
+                        STR_ARG(t->why));
+        err->hint = "`tailrace discover SOURCE` shows what can be copied.";
+        return -1;
+    }
+    if (cli->operand_count == 2)
+        choose_table(cli->arena, &s->spec, database, table, s->chosen);
+    for (int i = 2; i < cli->operand_count; i++) {
+        struct str column = str_of(cli->operands[i]);
+        if (t != NULL && check_column(s, t, &column, err) != 0)
+            return -1;
+        choose_column(cli->arena, &s->spec, database, table, column, s->chosen);
+    }
+    return 0;
+}
+
+static int change_pattern(struct selecting *s, struct str pattern, struct error *err)
+{
+    struct cli *cli = s->cli;
+    bool matched = s->catalog == NULL;
+    if (s->chosen == CHOSEN_BY_PATTERN)
+        return bad(err, "Select or deselect the pattern instead.",
+                   "--forget goes with the name of a table, not with", pattern);
+    for (size_t d = 0; !matched && d < s->catalog->database_count; d++)
+        for (size_t i = 0; i < s->catalog->databases[d].table_count; i++) {
+            const struct table_schema *t = &s->catalog->databases[d].tables[i].schema;
+            matched = matched || selection_matches(pattern, t->database, t->name);
+        }
+    if (!matched)
+        return bad(err,
+                   "`tailrace select NAME` lists the tables; --offline does not ask.",
+                   "the source has no table", pattern);
+    if (cli->operand_count == 2)
+        return choose_tables(cli->arena, &s->spec, pattern, s->chosen, err);
+    for (int i = 2; i < cli->operand_count; i++)
+        if (choose_columns(cli->arena, &s->spec, pattern, str_of(cli->operands[i]),
+                           s->chosen, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int change(struct selecting *s, struct error *err)
+{
+    CLEANUP(buf_done) struct buf out;
+    struct apply_result result = { 0 };
+    struct str table = str_of(s->cli->operands[1]);
+    buf_init(&out, OUTPUT_BYTES);
+    int rc = setting_is_pattern(table) ? change_pattern(s, table, err)
+                                       : change_named(s, table, err);
+    if (rc != 0 ||
+        apply_list(s->state, s->cli->arena, NULL, &s->spec, 1, false, &result, err) != 0)
+        return -1;
+    integration_print_changes(&out, &result, false, s->cli->json);
+    if (buf_check(&out, "the changes", err) != 0)
+        return -1;
+    cli_write(&out);
+    return 0;
+}
+
+static int select_with(struct selecting *s, bool showing, struct error *err)
+{
+    struct cli *cli = s->cli;
+    struct str name = str_of(cli->operands[0]);
+    if (cli_integration(cli, s->state, name, &s->integration, err) != 0 ||
+        apply_current(s->state, cli->arena, name, &s->spec, err) != 1 ||
+        sync_options_parse(cli->arena, s->spec.options, &s->options, err) != 0)
+        return -1;
+    if ((showing || !option_bool(cli->values, "offline")) && ask_source(s, err) != 0)
+        return -1;
+    if (!showing)
+        return change(s, err);
+    return show(s, cli->operand_count > 1 ? str_of(cli->operands[1]) : (struct str){ 0 },
+                err);
+}
+
+static int run_select(struct cli *cli, struct error *err)
+{
+    struct selecting s = { .cli = cli, .chosen = CHOSEN_YES };
+    bool no = option_bool(cli->values, "deselect");
+    bool forget = option_bool(cli->values, "forget");
+    bool asked = option_bool(cli->values, "show");
+    if ((no ? 1 : 0) + (forget ? 1 : 0) + (asked ? 1 : 0) > 1 ||
+        ((no || forget) && cli->operand_count < 2) || (asked && cli->operand_count > 2)) {
+        (void)error_set(
+            err, ERR_CONFIG,
+            "--deselect and --forget need a TABLE, --show takes no COLUMN, and "
+            "only one of the three can be meant");
+        err->hint = "Run the command with --help to see what it does.";
+        return EXIT_USAGE;
+    }
+    if (no || forget)
+        s.chosen = no ? CHOSEN_NO : CHOSEN_BY_PATTERN;
+    s.state = cli_state(cli, err);
+    if (s.state == NULL)
+        return -1;
+    int rc = select_with(&s, asked || cli->operand_count == 1, err);
+    option_values_free(s.spec.options);
+    if (s.catalog != NULL)
+        catalog_free(s.catalog);
+    state_close(s.state);
+    return rc != 0 ? -1 : EXIT_OK;
+}
+
+const struct command cmd_select = {
+    .name = "select",
+    .operands = "NAME [TABLE [COLUMN...]]",
+    .summary = "show and change which tables and columns are copied",
+    .text =
+        "With NAME alone, every table of the source: whether it is copied, how many of "
+        "its columns, and why. With --show the columns of TABLE.\n\n"
+        "With TABLE it is selected, or left out by --deselect; with COLUMN the columns "
+        "of "
+        "it are. TABLE is DATABASE.TABLE, or the table alone when only one database has "
+        "it, or a pattern with * and ?; COLUMN is a name or a pattern. What is said of "
+        "one "
+        "table by name is stronger than a pattern. Patterns of tables are kept in the "
+        "options tables, exclude and exclude_columns.\n\n"
+        "Key columns are always copied. A column that is left out is not read any more; "
+        "it "
+        "stays in the destination, NULL in every row of the next copy. Selected again, "
+        "it "
+        "is back with the next copy. A change takes effect with the next run.\n\n"
+        "Examples:\n"
+        "  tailrace select shop\n"
+        "  tailrace select shop customers --show\n"
+        "  tailrace select shop shop.audit_log --deselect\n"
+        "  tailrace select shop customers phone 'address_*' --deselect\n"
+        "  tailrace select shop '*' password --deselect\n",
+    .options = SELECT_OPTIONS,
+    .min_operands = 1,
+    .max_operands = 10000,
+    .run = run_select,
+};
