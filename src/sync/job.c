@@ -265,6 +265,17 @@ static int discover(struct job *j, struct error *err)
     }
 }
 
+/* A rule that names nothing may be a typing error, and copy what it was to leave out. */
+static void tell_unmatched(const struct job *j)
+{
+    struct str *rules = NULL;
+    size_t count = selection_unmatched(&j->selection, j->request->options, j->catalog,
+                                       j->arena, &rules);
+    for (size_t i = 0; i < count; i++)
+        log_event(LOG_WARN, "a rule of the selection names nothing of the source",
+                  F_STR("rule", rules[i]));
+}
+
 static void tell_plan(const struct job *j, int64_t since)
 {
     size_t resumed = 0;
@@ -304,6 +315,7 @@ static int make_plan(struct job *j, struct error *err)
         plan_make(&j->context, j->catalog, &j->marks, since, &j->plan, err) != 0)
         return -1;
     tell_plan(j, since);
+    tell_unmatched(j);
     return recover_rejects(j->warehouse, j->request->integration.target_schema, since,
                            &j->plan, err);
 }

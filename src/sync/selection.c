@@ -203,3 +203,52 @@ int selection_late(struct state *s, struct str integration, const struct sync_op
     }
     return 0;
 }
+
+/* --- rules that name nothing ----------------------------------------------------------
+ */
+
+static bool column_named(const struct catalog_table *t, struct str name)
+{
+    for (unsigned i = 0; t != NULL && i < t->schema.column_count; i++)
+        if (setting_is_pattern(name) ? str_glob(name, t->schema.columns[i].name, true)
+                                     : str_ieq(name, t->schema.columns[i].name))
+            return true;
+    return false;
+}
+
+static bool anything_excluded(const struct catalog *c, struct str pattern)
+{
+    for (size_t d = 0; d < c->database_count; d++)
+        for (size_t t = 0; t < c->databases[d].table_count; t++) {
+            const struct table_schema *s = &c->databases[d].tables[t].schema;
+            for (unsigned i = 0; i < s->column_count; i++)
+                if (excluded_by(pattern, s, &s->columns[i]))
+                    return true;
+        }
+    return false;
+}
+
+size_t selection_unmatched(const struct selection *sel, const struct sync_options *o,
+                           const struct catalog *c, struct arena *a, struct str **out)
+{
+    size_t most = o->exclude_column_count, count = 0;
+    for (size_t i = 0; i < sel->stream_count; i++)
+        most += 1 + sel->streams[i].column_count;
+    *out = ARENA_ARRAY(a, struct str, most + 1);
+    for (size_t i = 0; i < o->exclude_column_count; i++)
+        if (!anything_excluded(c, o->exclude_columns[i]))
+            (*out)[count++] = o->exclude_columns[i];
+    for (size_t i = 0; i < sel->stream_count; i++) {
+        const struct stream_setting *st = &sel->streams[i];
+        const struct catalog_table *t = catalog_find(c, st->database, st->table, false);
+        if (t == NULL)
+            (*out)[count++] = arena_printf(a, STR_FMT "." STR_FMT, STR_ARG(st->database),
+                                           STR_ARG(st->table));
+        for (size_t k = 0; t != NULL && k < st->column_count; k++)
+            if (!column_named(t, st->columns[k].column))
+                (*out)[count++] = arena_printf(a, STR_FMT "." STR_FMT "." STR_FMT,
+                                               STR_ARG(st->database), STR_ARG(st->table),
+                                               STR_ARG(st->columns[k].column));
+    }
+    return count;
+}

@@ -57,6 +57,12 @@ int selection_late(struct state *s, struct str integration, const struct sync_op
                    const struct table_schema *t, bool record, bool *late,
                    struct error *err);
 
+/* Rules that name nothing of the source, as people write them: "shop.orders.nmae". A
+ * typing error would otherwise copy what somebody meant to leave out. Patterns of
+ * `tables` are not looked at here. */
+size_t selection_unmatched(const struct selection *sel, const struct sync_options *o,
+                           const struct catalog *c, struct arena *a, struct str **out);
+
 /* "db.table" or "table" against one table, as people write it: names and patterns. */
 bool selection_matches(struct str pattern, struct str database, struct str table);
 

@@ -21,7 +21,9 @@ from support.program import wait_until
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POINTS = [line.split() for line in
           subprocess.run([ROOT / "tools/list-faults"], check=True, capture_output=True, text=True).stdout.splitlines()]
-KILL_POINTS = [name for kind, name in POINTS if kind == "kill"]
+# Those of `integration rm` have a test of their own.
+KILL_POINTS = [name for kind, name in POINTS if kind == "kill" and not name.startswith("remove.")]
+REMOVE_POINTS = [name for kind, name in POINTS if kind == "kill" and name.startswith("remove.")]
 ERRNO_POINTS = [name for kind, name in POINTS if kind == "errno"]
 # A block is a MiB of rows, and each of table t's eight becomes an epoch of its own.
 SMALL = ["--page-bytes=256KiB", "--epoch-bytes=1KiB", "--epoch-age=1s", "--source-connections=2"]
@@ -153,6 +155,22 @@ def test_killed_in_the_first_run(server, shop, tailrace, ends, point):
     check_whole(tailrace, shop)
     recover(server, tailrace, shop, url)
     assert hit, f"{point} was not reached\n{result}"
+
+
+@pytest.mark.parametrize("point", REMOVE_POINTS)
+def test_an_integration_killed_while_it_is_removed(server, shop, tailrace, ends, point):
+    """It is still there and can be removed, and its name can be had again."""
+    url = server.url(shop.name)
+    tailrace.sync(url, *SMALL).expect(exits.OK)
+    env, _ = ends()
+    tailrace.run("integration", "rm", "x", "--data", env={**env, "TAILRACE_FAULT": point}).expect(-signal.SIGKILL)
+    settle(tailrace)
+    assert [i["name"] for i in tailrace.run("integration", "list", "--json").json] == ["x"]
+    tailrace.run("integration", "rm", "x", "--data").expect(exits.OK)
+    assert tailrace.run("integration", "list", "--json").json == []
+    tailrace.sync(url, *SMALL).expect(exits.OK)
+    settle(tailrace)
+    check_whole(tailrace, shop)
 
 
 def test_a_warehouse_that_dies_every_time(server, shop, tailrace, ends):

@@ -6,8 +6,9 @@ import pytest
 
 from support import exits
 
-COMMANDS = ["discover", "sync", "run", "reset", "status", "logs", "report", "schema", "sql", "version"]
-LATER = ["check", "apply", "export", "integration", "select", "stop", "binlog", "verify", "serve"]
+COMMANDS = ["discover", "sync", "run", "reset", "integration", "select", "apply", "export", "status", "logs", "report",
+            "schema", "sql", "version"]
+LATER = ["check", "stop", "binlog", "verify", "serve"]
 
 
 @pytest.fixture

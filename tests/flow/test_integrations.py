@@ -119,6 +119,13 @@ def test_a_typing_error_changes_nothing(server, make_database, tailrace):
     assert tailrace.run("export").out == before
 
 
+def test_a_rule_that_names_nothing_is_said_by_the_run(server, make_database, tailrace):
+    database = make_database(server)
+    make(server, database)
+    result = sync(tailrace, server, database, "--exclude-columns", "phone,customers.phnoe")
+    assert "names nothing" in result.err and "customers.phnoe" in result.err
+
+
 def test_selecting_a_table_selects_its_columns_and_deselecting_keeps_its_data(server, make_database, tailrace):
     database = make_database(server)
     make(server, database)

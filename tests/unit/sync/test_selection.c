@@ -204,6 +204,35 @@ static void an_unsupported_column_says_why(void **state)
     arena_free(a);
 }
 
+static void rules_that_name_nothing_are_told(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new((size_t)1 << 20);
+    struct column columns[] = { column_of("id"), column_of("note") };
+    struct catalog_table t = table_of(columns, 2);
+    struct catalog_database db = { .name = STR("shop"), .tables = &t, .table_count = 1 };
+    struct catalog c = { .databases = &db, .database_count = 1 };
+    const struct str patterns[] = { STR("note"), STR("orders.nmae"), STR("shop.*.i?") };
+    const struct sync_options o = { .exclude_columns = patterns,
+                                    .exclude_column_count = 3 };
+    const struct column_setting list[] = { { STR("NOTE"), CHOSEN_NO },
+                                           { STR("n*"), CHOSEN_NO },
+                                           { STR("x*"), CHOSEN_NO },
+                                           { STR("zip"), CHOSEN_YES } };
+    const struct stream_setting said[] = {
+        { STR("shop"), STR("orders"), CHOSEN_BY_PATTERN, list, 4 },
+        { STR("shop"), STR("ordres"), CHOSEN_NO, NULL, 0 },
+    };
+    const struct selection sel = { said, 2 };
+    struct str *out = NULL;
+    assert_int_equal(selection_unmatched(&sel, &o, &c, a, &out), 4);
+    assert_str(out[0], "orders.nmae");
+    assert_str(out[1], "shop.orders.x*");
+    assert_str(out[2], "shop.orders.zip");
+    assert_str(out[3], "shop.ordres");
+    arena_free(a);
+}
+
 static void new_columns_join_or_wait_as_the_option_says(void **state)
 {
     (void)state;
@@ -262,6 +291,7 @@ int main(void)
             a_column_name_is_stronger_than_a_pattern_and_no_wins_among_patterns),
         cmocka_unit_test(exclude_columns_names_column_table_or_database),
         cmocka_unit_test(an_unsupported_column_says_why),
+        cmocka_unit_test(rules_that_name_nothing_are_told),
         cmocka_unit_test(new_columns_join_or_wait_as_the_option_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
