@@ -52,7 +52,10 @@ static int apply_file(struct cli *cli, const struct integration_file *f, const c
     struct state *s = cli_state(cli, err);
     if (s == NULL)
         return -1;
-    int rc = apply_list(s, cli->arena, path, f->list, f->count, dry_run, &result, err);
+    struct apply_request r = {
+        .list = f->list, .count = f->count, .path = path, .dry_run = dry_run
+    };
+    int rc = apply_list(s, cli->arena, &r, &result, err);
     state_close(s);
     buf_init(&out, OUTPUT_BYTES);
     if (rc == 0)

@@ -50,8 +50,10 @@ static int ask_source(struct selecting *s, struct error *err)
     if (url_parse_source(cli->arena, s->spec.source, &source, &in_url, err) != 0 ||
         cli_password(cli, in_url, &password, err) != 0)
         return -1;
-    s->catalog = probe_discover(cli->arena, &source, password, s->options.always_int,
-                                cli->cancel, &server, err);
+    struct probe_request r = { .url = &source,
+                               .password = password,
+                               .always_int = s->options.always_int };
+    s->catalog = probe_discover(cli->arena, &r, cli->cancel, &server, err);
     return s->catalog == NULL ? -1 : 0;
 }
 
@@ -67,8 +69,8 @@ static int show_table(struct selecting *s, const struct selection *sel,
     const struct stream_setting *said =
         selection_find(sel, schema->database, schema->name);
     bool *late = ARENA_ARRAY(a, bool, schema->column_count + 1u);
-    if (selection_late(s->state, s->integration.name, &s->options, schema, false, late,
-                       err) != 0)
+    struct selection_owner owner = { s->state, s->integration.name, &s->options };
+    if (selection_late(&owner, schema, false, late, err) != 0)
         return -1;
     *out = (struct shown_table){
         .database = schema->database,
@@ -251,8 +253,8 @@ static int change(struct selecting *s, struct error *err)
     buf_init(&out, OUTPUT_BYTES);
     int rc = setting_is_pattern(table) ? change_pattern(s, table, err)
                                        : change_named(s, table, err);
-    if (rc != 0 ||
-        apply_list(s->state, s->cli->arena, NULL, &s->spec, 1, false, &result, err) != 0)
+    struct apply_request r = { .list = &s->spec, .count = 1 };
+    if (rc != 0 || apply_list(s->state, s->cli->arena, &r, &result, err) != 0)
         return -1;
     integration_print_changes(&out, &result, false, s->cli->json);
     if (buf_check(&out, "the changes", err) != 0)

@@ -137,9 +137,8 @@ int state_setting_replace(struct state *s, struct str integration,
 /* --- columns that a table is known to have -------------------------------------------
  */
 
-int state_known_list(struct state *s, struct arena *a, struct str integration,
-                     struct str database, struct str table, struct known_column **out,
-                     size_t *count, struct error *err)
+int state_known_list(struct state *s, struct arena *a, const struct stream_name *of,
+                     struct known_column **out, size_t *count, struct error *err)
 {
     struct query q;
     size_t cap = 0;
@@ -150,9 +149,9 @@ int state_known_list(struct state *s, struct arena *a, struct str integration,
                     "AND db = ?2 AND tbl = ?3 ORDER BY col",
                     err) != 0)
         return -1;
-    query_text(&q, 1, integration);
-    query_text(&q, 2, database);
-    query_text(&q, 3, table);
+    query_text(&q, 1, of->integration);
+    query_text(&q, 2, of->database);
+    query_text(&q, 3, of->table);
     while (query_step(&q)) {
         *out = query_grow(a, *out, *count, &cap, sizeof **out);
         (*out)[(*count)++] =
@@ -162,18 +161,17 @@ int state_known_list(struct state *s, struct arena *a, struct str integration,
     return query_end(&q, err);
 }
 
-int state_known_save(struct state *s, struct str integration, struct str database,
-                     struct str table, const struct known_column *column,
-                     struct error *err)
+int state_known_save(struct state *s, const struct stream_name *of,
+                     const struct known_column *column, struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
                     "INSERT OR REPLACE INTO known_column VALUES (?1, ?2, ?3, ?4, ?5)",
                     err) != 0)
         return -1;
-    query_text(&q, 1, integration);
-    query_text(&q, 2, database);
-    query_text(&q, 3, table);
+    query_text(&q, 1, of->integration);
+    query_text(&q, 2, of->database);
+    query_text(&q, 3, of->table);
     query_text(&q, 4, column->column);
     query_int(&q, 5, column->late ? 1 : 0);
     return query_run(&q, err);

@@ -62,6 +62,11 @@ int state_integration_list(struct state *s, struct arena *a, struct integration 
  * logs and reports. */
 int state_integration_remove(struct state *s, struct str integration, struct error *err);
 
+/* Which stream. What is said of a table below goes by this. */
+struct stream_name {
+    struct str integration, database, table;
+};
+
 /* --- what was said about single tables and columns ------------------------------------
  */
 
@@ -80,21 +85,14 @@ struct known_column {
 };
 
 /* In order of their bytes; none before the first run. */
-int state_known_list(struct state *s, struct arena *a, struct str integration,
-                     struct str database, struct str table, struct known_column **out,
-                     size_t *count, struct error *err);
+int state_known_list(struct state *s, struct arena *a, const struct stream_name *of,
+                     struct known_column **out, size_t *count, struct error *err);
 /* Insert or replace. */
-int state_known_save(struct state *s, struct str integration, struct str database,
-                     struct str table, const struct known_column *column,
-                     struct error *err);
+int state_known_save(struct state *s, const struct stream_name *of,
+                     const struct known_column *column, struct error *err);
 
 /* --- streams: names and shapes that must stay
  * -------------------------------------------- */
-
-/* Which stream. What is said of a table below goes by this. */
-struct stream_name {
-    struct str integration, database, table;
-};
 
 struct stream_shape {
     struct str database, table;

@@ -157,8 +157,11 @@ static int record(struct applying *p, const struct integration_spec *want,
     if (url_parse_destination(p->arena, want->destination, &destination, err) != 0 ||
         sync_options_parse(p->arena, want->options, &checked, err) != 0)
         return -1;
-    return integration_record(p->state, p->arena, want->name, &source, &destination,
-                              want->options, out, err);
+    struct integration_request r = { .name = want->name,
+                                     .source = &source,
+                                     .destination = &destination,
+                                     .options = want->options };
+    return integration_record(p->state, p->arena, &r, out, err);
 }
 
 static int apply_one(struct applying *p, const struct integration_spec *want,
@@ -186,8 +189,7 @@ static int apply_one(struct applying *p, const struct integration_spec *want,
                                  err);
 }
 
-int apply_list(struct state *s, struct arena *a, const char *path,
-               const struct integration_spec *list, size_t count, bool dry_run,
+int apply_list(struct state *s, struct arena *a, const struct apply_request *r,
                struct apply_result *out, struct error *err)
 {
     struct applying p = { .state = s, .arena = a, .out = out };
@@ -195,12 +197,13 @@ int apply_list(struct state *s, struct arena *a, const char *path,
     *out = (struct apply_result){ 0 };
     if (state_batch_begin(s, err) != 0)
         return -1;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = apply_one(&p, &list[i], err);
-        if (rc != 0 && path != NULL && list[i].line > 0)
-            (void)error_wrap(err, "%s:%zu:%zu", path, list[i].line, list[i].column);
+    for (size_t i = 0; i < r->count && rc == 0; i++) {
+        rc = apply_one(&p, &r->list[i], err);
+        if (rc != 0 && r->path != NULL && r->list[i].line > 0)
+            (void)error_wrap(err, "%s:%zu:%zu", r->path, r->list[i].line,
+                             r->list[i].column);
     }
     /* 1 undoes like a failure and is none. */
-    rc = state_batch_finish(s, rc == 0 && dry_run ? 1 : rc, err);
+    rc = state_batch_finish(s, rc == 0 && r->dry_run ? 1 : rc, err);
     return rc < 0 ? -1 : 0;
 }

@@ -22,11 +22,17 @@ struct apply_result {
     size_t change_count;
 };
 
+/* What to apply; all borrowed. */
+struct apply_request {
+    const struct integration_spec *list;
+    size_t count;
+    const char *path; /* of the file, for errors, or NULL */
+    bool dry_run;     /* find out what would change, change nothing */
+};
+
 /* Make each integration of the list what the list says: all of them or, when one cannot
- * be, none. Others stay. dry_run: find out what would change, change nothing. path: of
- * the file, for errors, or NULL. */
-int apply_list(struct state *s, struct arena *a, const char *path,
-               const struct integration_spec *list, size_t count, bool dry_run,
+ * be, none. Others stay. */
+int apply_list(struct state *s, struct arena *a, const struct apply_request *r,
                struct apply_result *out, struct error *err);
 
 #endif

@@ -23,19 +23,29 @@ static char single_mark, shared_mark;
 /* --- selection ------------------------------------------------------------------------
  */
 
+static struct stream_name name_of(const struct plan_context *c, const struct stream *st)
+{
+    return (struct stream_name){ c->integration, st->database, st->table };
+}
+
+static struct selection_owner owner_of(const struct plan_context *c)
+{
+    return (struct selection_owner){ c->state, c->integration, c->options };
+}
+
 static struct str refusal_of(const struct plan_context *c, struct arena *a,
                              const struct catalog_table *t)
 {
     const struct stream_setting *said =
         selection_find(c->selection, t->schema.database, t->schema.name);
+    struct selection_owner owner = owner_of(c);
     struct error ignored = { 0 };
     unsigned supported = 0;
     if (!t->readable || t->kind == TABLE_SEQUENCE)
         return t->why.len > 0 ? t->why : STR("it cannot be read");
     bool *late = ARENA_ARRAY(a, bool, t->schema.column_count + 1u);
     if (c->options->ignore_new_columns &&
-        selection_late(c->state, c->integration, c->options, &t->schema, false, late,
-                       &ignored) != 0)
+        selection_late(&owner, &t->schema, false, late, &ignored) != 0)
         return arena_str(a, str_of(ignored.text));
     for (unsigned i = 0; i < t->schema.column_count; i++) {
         const struct column *col = &t->schema.columns[i];
@@ -183,7 +193,8 @@ static int choose_columns(const struct plan_context *c, struct arena *a,
     bool *late = ARENA_ARRAY(a, bool, whole->column_count);
     const struct stream_setting *said =
         selection_find(c->selection, whole->database, whole->name);
-    if (selection_late(c->state, c->integration, c->options, whole, true, late, err) != 0)
+    struct selection_owner owner = owner_of(c);
+    if (selection_late(&owner, whole, true, late, err) != 0)
         return -1;
     for (unsigned i = 0; i < whole->column_count; i++) {
         columns[i] = whole->columns[i];
@@ -247,8 +258,8 @@ static int kept_columns(const struct plan_context *c, struct stream *st,
         return -1;
     for (unsigned i = 0; i < whole->column_count; i++)
         any = any || !whole->columns[i].selected;
-    if (any && state_shape_list(c->state, st->arena, c->integration, st->database,
-                                st->table, &known, &known_count, err) != 0)
+    struct stream_name of = name_of(c, st);
+    if (any && state_shape_list(c->state, st->arena, &of, &known, &known_count, err) != 0)
         return -1;
     struct str *names = ARENA_ARRAY(st->arena, struct str, whole->column_count * 2u + 1u);
     for (unsigned i = 0; i < whole->column_count; i++) {
@@ -263,8 +274,8 @@ static int kept_columns(const struct plan_context *c, struct stream *st,
             if (!was_copied(known, known_count, both[k]) ||
                 (k == 1 && schema_find_column(whole, both[k]) != NULL))
                 continue;
-            int found = state_name_find(c->state, st->arena, c->integration, st->database,
-                                        st->table, both[k], &names[count], err);
+            int found =
+                state_name_find(c->state, st->arena, &of, both[k], &names[count], err);
             if (found < 0)
                 return -1;
             count += found == 1 ? 1u : 0u;
@@ -303,11 +314,6 @@ int plan_add_shape(const struct plan_context *c, struct stream *st,
     plan->older = st->shape;
     st->shape = plan;
     return 0;
-}
-
-static struct stream_name name_of(const struct plan_context *c, const struct stream *st)
-{
-    return (struct stream_name){ c->integration, st->database, st->table };
 }
 
 /* --- the destination's table names

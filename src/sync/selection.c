@@ -183,22 +183,21 @@ static const struct known_column *known_of(const struct known_column *known, siz
     return NULL;
 }
 
-int selection_late(struct state *s, struct str integration, const struct sync_options *o,
-                   const struct table_schema *t, bool record, bool *late,
-                   struct error *err)
+int selection_late(const struct selection_owner *owner, const struct table_schema *t,
+                   bool record, bool *late, struct error *err)
 {
     CLEANUP(arena_free_at) struct arena *a = arena_new(LATE_ARENA_LIMIT);
     struct known_column *known = NULL;
     size_t count = 0;
-    if (state_known_list(s, a, integration, t->database, t->name, &known, &count, err) !=
-        0)
+    struct stream_name of = { owner->integration, t->database, t->name };
+    if (state_known_list(owner->state, a, &of, &known, &count, err) != 0)
         return -1;
     for (unsigned i = 0; i < t->column_count; i++) {
         const struct known_column *k = known_of(known, count, t->columns[i].name);
-        late[i] = o->ignore_new_columns && (k == NULL ? count > 0 : k->late);
+        late[i] = owner->options->ignore_new_columns && (k == NULL ? count > 0 : k->late);
         struct known_column now = { .column = t->columns[i].name, .late = late[i] };
         if (record && (k == NULL || k->late != late[i]) &&
-            state_known_save(s, integration, t->database, t->name, &now, err) != 0)
+            state_known_save(owner->state, &of, &now, err) != 0)
             return -1;
     }
     return 0;

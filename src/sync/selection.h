@@ -51,11 +51,17 @@ struct choice selection_column(const struct stream_setting *said,
                                const struct sync_options *o, const struct table_schema *s,
                                const struct column *c, bool late, struct arena *a);
 
+/* Whose selection it is; all borrowed. */
+struct selection_owner {
+    struct state *state;
+    struct str integration;
+    const struct sync_options *options;
+};
+
 /* Which columns of the table are late: late[i] for column i. Columns of a table that no
  * run has looked at are not. record: remember those that are new. */
-int selection_late(struct state *s, struct str integration, const struct sync_options *o,
-                   const struct table_schema *t, bool record, bool *late,
-                   struct error *err);
+int selection_late(const struct selection_owner *owner, const struct table_schema *t,
+                   bool record, bool *late, struct error *err);
 
 /* Rules that name nothing of the source, as people write them: "shop.orders.nmae". A
  * typing error would otherwise copy what somebody meant to leave out. Patterns of

@@ -44,9 +44,12 @@ static int teardown(void **state)
 
 static size_t apply(struct fixture *f, bool dry_run)
 {
+    struct apply_request wanted = {
+        .list = &f->spec, .count = 1, .path = "f.yaml", .dry_run = dry_run
+    };
     struct apply_result r = { 0 };
     struct error err = { 0 };
-    if (apply_list(f->s, f->a, "f.yaml", &f->spec, 1, dry_run, &r, &err) != 0) {
+    if (apply_list(f->s, f->a, &wanted, &r, &err) != 0) {
         print_error("%s\n", err.text);
         fail();
     }
@@ -100,7 +103,8 @@ static void one_that_cannot_be_leaves_all_as_they_are(void **state)
     list[1].name = STR("Shop"); /* the same schema */
     list[1].line = 7;
     list[1].column = 11;
-    assert_int_equal(apply_list(f->s, f->a, "f.yaml", list, 2, false, &r, &err), -1);
+    struct apply_request wanted = { .list = list, .count = 2, .path = "f.yaml" };
+    assert_int_equal(apply_list(f->s, f->a, &wanted, &r, &err), -1);
     assert_true(str_starts(str_of(err.text), STR("f.yaml:7:11: ")));
     struct integration *all = NULL;
     size_t count = 9;
@@ -128,21 +132,19 @@ static void a_removed_integration_leaves_nothing_in_the_state(void **state)
 {
     struct fixture *f = *state;
     struct error err = { 0 };
+    struct stream_name of = { STR("shop"), STR("d"), STR("t") };
     struct known_column k = { STR("c"), true }, *known = NULL;
     struct integration_spec i = { 0 };
     size_t count = 9;
     choose_table(f->a, &f->spec, STR("d"), STR("t"), CHOSEN_NO);
     (void)apply(f, false);
-    assert_int_equal(state_known_save(f->s, STR("shop"), STR("d"), STR("t"), &k, &err),
-                     0);
+    assert_int_equal(state_known_save(f->s, &of, &k, &err), 0);
     assert_int_equal(state_integration_remove(f->s, STR("shop"), &err), 0);
     assert_int_equal(apply_current(f->s, f->a, STR("shop"), &i, &err), 0);
     assert_int_equal(
         state_setting_list(f->s, f->a, STR("shop"), &i.streams, &count, &err), 0);
     assert_int_equal(count, 0);
-    assert_int_equal(state_known_list(f->s, f->a, STR("shop"), STR("d"), STR("t"), &known,
-                                      &count, &err),
-                     0);
+    assert_int_equal(state_known_list(f->s, f->a, &of, &known, &count, &err), 0);
     assert_int_equal(count, 0);
 }
 

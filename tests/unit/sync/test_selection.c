@@ -247,14 +247,16 @@ static void new_columns_join_or_wait_as_the_option_says(void **state)
     };
     struct sync_options ignore = { .ignore_new_columns = true };
     struct sync_options join = { .ignore_new_columns = false };
+    struct selection_owner ignoring = { s, STR("i"), &ignore };
+    struct selection_owner joining = { s, STR("i"), &join };
     bool late[3] = { 0 };
     /* the first look knows all it sees, the next one tells what is new */
-    assert_int_equal(selection_late(s, STR("i"), &ignore, &t, true, late, &err), 0);
+    assert_int_equal(selection_late(&ignoring, &t, true, late, &err), 0);
     assert_false(late[0]);
     t.column_count = 2;
-    assert_int_equal(selection_late(s, STR("i"), &ignore, &t, false, late, &err), 0);
+    assert_int_equal(selection_late(&ignoring, &t, false, late, &err), 0);
     assert_true(late[1]);
-    assert_int_equal(selection_late(s, STR("i"), &ignore, &t, true, late, &err), 0);
+    assert_int_equal(selection_late(&ignoring, &t, true, late, &err), 0);
     assert_false(late[0]);
     assert_true(late[1]);
     struct catalog_table whole = { .schema = t };
@@ -265,10 +267,10 @@ static void new_columns_join_or_wait_as_the_option_says(void **state)
     assert_true(selection_column(&said, &ignore, &whole.schema, &columns[1], true, NULL)
                     .selected);
     /* it joins under select, and stays when the option turns back */
-    assert_int_equal(selection_late(s, STR("i"), &join, &t, true, late, &err), 0);
+    assert_int_equal(selection_late(&joining, &t, true, late, &err), 0);
     assert_false(late[1]);
     t.column_count = 3;
-    assert_int_equal(selection_late(s, STR("i"), &ignore, &t, true, late, &err), 0);
+    assert_int_equal(selection_late(&ignoring, &t, true, late, &err), 0);
     assert_false(late[1]);
     assert_true(late[2]);
     state_close(s);
