@@ -28,6 +28,8 @@ struct stream_setting {
     enum chosen chosen;
     const struct column_setting *columns; /* in order of their bytes */
     size_t column_count;
+    struct str options; /* JSON object, as option_values_json() writes it, of what was set
+                           for this table alone (sync/options.h); empty: nothing */
 };
 
 /* Has '*' or '?': a pattern and no name. */

@@ -49,6 +49,9 @@ struct stream_mark {
     uint64_t copy_version;    /* 0: no copy under way */
     int64_t copy_sequence;    /* the number that the copy's rows carry */
     struct str copy_progress; /* page_position text of the copy under way */
+    enum join_kind copy_join; /* how the copy under way will join */
+    struct str copy_bookmark; /* key_bookmark text that it will leave */
+    struct str bookmark;      /* key_bookmark text of the live version, or empty */
     uint64_t joined_epoch;
     int64_t loaded_at;                   /* when the live version joined */
     int64_t first_read_at, last_read_at; /* of the live version: T1 and T2 */
@@ -68,6 +71,7 @@ struct load_stream {
     struct str database, table;
     uint64_t applied;    /* rows that the destination now has of this epoch */
     uint64_t superseded; /* a later row of the same key in the epoch won */
+    uint64_t known;      /* read again: the destination had them already */
     uint64_t rejected; /* records written to _sdc_rejected, quarantined before or here */
 };
 
@@ -81,11 +85,15 @@ struct load_outcome {
     int64_t took_us;
 };
 
-/* Which copies under way to forget: `tailrace reset`, `tailrace integration rm`. */
+/* Which copies under way to forget: `tailrace reset`, `tailrace integration rm`. With
+ * set_bookmark the one stream's live version also gets this bookmark: ERR_CONFIG when it
+ * has none. */
 struct reset_request {
     struct str integration, target_schema;
     struct str database, table; /* empty: all streams of the integration */
     bool everything; /* also the live tables, what was rejected, and the marks */
+    bool set_bookmark;
+    struct str bookmark; /* key_bookmark text */
 };
 
 struct sink;

@@ -67,6 +67,12 @@ struct full_table {
     const struct catalog_table *found; /* for the key's index name and sizes */
     enum full_method method;
     struct page_pace *pace; /* the table's, under the governor's lock */
+    struct str where;       /* a person's condition on rows (key_check_where), or empty */
+    /* Key-based: pages in order of this column, then of the key; key tuples have its part
+     * in front (once, when it is part of the key). NULL: in order of the key. */
+    const struct column *by;
+    struct str by_index; /* an index that begins with it */
+    struct str from, to; /* its bounds, both inclusive, parts of a key tuple; or empty */
 };
 
 /* range: reading begins behind range->after. */

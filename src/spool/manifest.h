@@ -32,6 +32,16 @@ enum stream_action {
     ACTION_ABANDON = 1 << 2, /* the unfinished version is dropped; the live table stays */
 };
 
+/* What ACTION_JOIN does with the rows that were gathered since ACTION_BEGIN. */
+enum join_kind {
+    JOIN_REPLACE = 0, /* they are the live table from now on, the earlier one goes */
+    JOIN_ADD,   /* they come behind the rows of the live table: every copy is kept */
+    JOIN_MERGE, /* by key: new rows are inserted, changed ones replaced; those that the
+                   live table has already, the same in every column, are known */
+    JOIN_NEW,   /* each row that is not the newest known of its key is inserted */
+    JOIN_SWEEP, /* they are the keys that the source has: other rows are marked deleted */
+};
+
 /* Rows of one stream in one epoch (invariant 11): read = encoded + filtered +
  * quarantined; what the destination superseded it counts itself. */
 struct epoch_counts {
@@ -78,6 +88,11 @@ struct manifest_stream {
     int64_t sequence;  /* _sdc_sequence of a copy's rows; 0 where each row has its own */
     unsigned actions;  /* enum stream_action, or-ed */
     bool keyless;      /* gets __sdc_primary_key */
+    enum join_kind join;
+    uint64_t live_version; /* of the live table that MERGE, NEW and SWEEP change, and then
+                              equal to version; ADD: of the one it adds to, 0 for none */
+    struct str bookmark;   /* what the stream's mark holds once this has joined: text of a
+                              key_bookmark (row/position.h); empty for none */
     const struct str *kept; /* columns that were left out by choice, as the destination
                                calls them: those that the live table has stay, NULL */
     size_t kept_count;

@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum sync_method { METHOD_AUTO = 0, METHOD_FULL };
+enum sync_method { METHOD_AUTO = 0, METHOD_FULL, METHOD_KEY };
+enum load_way { LOAD_MIRROR = 0, LOAD_APPEND };
 
 struct sync_options {
     const struct str *tables; /* patterns; none: all base tables */
@@ -27,6 +28,13 @@ struct sync_options {
     size_t exclude_column_count;
     bool ignore_new_columns;
     enum sync_method method;
+    struct str key;          /* key-based: the replication key where a table names none */
+    struct str from;         /* key-based: the first read starts here (>=) */
+    int64_t look_back_us;    /* key-based by a time, where order is not proved */
+    int64_t look_back_units; /* likewise by an integer */
+    struct str where;        /* condition on the rows of every table */
+    enum load_way load;
+    bool sweep; /* key-based: look for rows that are gone at the source */
     bool one_view;
     bool database_in_names; /* database__table always */
     bool always_int;        /* TINYINT(1) is an integer */
@@ -62,6 +70,26 @@ const struct option *sync_option_table(void);
  * naming the option. */
 int sync_options_parse(struct arena *a, const struct option_values *v,
                        struct sync_options *out, struct error *err);
+
+/* The settings of one table, an option table too: those above that make sense for one
+ * table, and what only one can have. What is not set is the integration's. */
+struct stream_options {
+    enum sync_method method; /* never METHOD_AUTO */
+    struct str key, from, where;
+    int64_t look_back_us, look_back_units;
+    bool look_back_set; /* by a person: it holds where order is proved too */
+    enum load_way load;
+    bool sweep;
+    const struct str *view_key; /* of a view: its declared key */
+    size_t view_key_count;
+};
+
+const struct option *stream_option_table(void);
+
+/* json: stream_setting.options; empty: nothing was set. Texts live in the arena. */
+int stream_options_parse(struct arena *a, struct str json,
+                         const struct sync_options *integration,
+                         struct stream_options *out, struct error *err);
 
 /* What decides how a row is written, as a number: rows of one copy are all written by one
  * policy, so a copy under way goes on only while this and the shape stay the same. */

@@ -9,12 +9,12 @@
 /* A struct that crosses the socket must have a line here for each member. */
 #if UINTPTR_MAX == UINT64_MAX
 static_assert(sizeof(struct lane_mark) == 72, "a member of lane_mark needs its field");
-static_assert(sizeof(struct stream_mark) == 184,
+static_assert(sizeof(struct stream_mark) == 224,
               "a member of stream_mark needs its field");
-static_assert(sizeof(struct load_stream) == 56,
+static_assert(sizeof(struct load_stream) == 64,
               "a member of load_stream needs its field");
 static_assert(sizeof(struct load_outcome) == 48, "load_outcome needs its field");
-static_assert(sizeof(struct reset_request) == 72, "reset_request needs its field");
+static_assert(sizeof(struct reset_request) == 88, "reset_request needs its field");
 #endif
 
 static const struct field lane_fields[] = {
@@ -38,6 +38,9 @@ static const struct field stream_fields[] = {
     FIELD(struct stream_mark, copy_version, FIELD_U64),
     FIELD(struct stream_mark, copy_sequence, FIELD_I64),
     FIELD(struct stream_mark, copy_progress, FIELD_TEXT),
+    FIELD(struct stream_mark, copy_join, FIELD_JOIN),
+    FIELD(struct stream_mark, copy_bookmark, FIELD_TEXT),
+    FIELD(struct stream_mark, bookmark, FIELD_TEXT),
     FIELD(struct stream_mark, joined_epoch, FIELD_U64),
     FIELD(struct stream_mark, loaded_at, FIELD_I64),
     FIELD(struct stream_mark, first_read_at, FIELD_I64),
@@ -52,6 +55,7 @@ static const struct field load_stream_fields[] = {
     FIELD(struct load_stream, table, FIELD_TEXT),
     FIELD(struct load_stream, applied, FIELD_U64),
     FIELD(struct load_stream, superseded, FIELD_U64),
+    FIELD(struct load_stream, known, FIELD_U64),
     FIELD(struct load_stream, rejected, FIELD_U64),
     { 0 },
 };
@@ -93,6 +97,8 @@ static const struct field reset_fields[] = {
     FIELD(struct request, reset.database, FIELD_TEXT),
     FIELD(struct request, reset.table, FIELD_TEXT),
     FIELD(struct request, reset.everything, FIELD_BOOL),
+    FIELD(struct request, reset.set_bookmark, FIELD_BOOL),
+    FIELD(struct request, reset.bookmark, FIELD_TEXT),
     { 0 },
 };
 

@@ -33,6 +33,7 @@ static int encode_one(struct buf *b, const struct field *f, const void *from,
         return 0;
     case FIELD_INT:
     case FIELD_STATE:
+    case FIELD_JOIN:
         buf_printf(b, "%d", *(const int *)at);
         return 0;
     case FIELD_BOOL:
@@ -167,6 +168,11 @@ static int decode_one(json_t *value, const struct field *f, void *to, struct are
         if (decode_int(value, f->name, STREAM_NONE, STREAM_FAILED, &integer, err) != 0)
             return -1;
         *(enum stream_state *)at = (enum stream_state)integer;
+        return 0;
+    case FIELD_JOIN:
+        if (decode_int(value, f->name, JOIN_REPLACE, JOIN_SWEEP, &integer, err) != 0)
+            return -1;
+        *(enum join_kind *)at = (enum join_kind)integer;
         return 0;
     case FIELD_BOOL:
         if (!json_is_boolean(value))

@@ -23,6 +23,7 @@ enum field_kind {
     FIELD_INT,
     FIELD_BOOL,
     FIELD_STATE, /* enum stream_state */
+    FIELD_JOIN,  /* enum join_kind */
 };
 
 /* One member of a struct. A table ends with a name of NULL. */

@@ -617,7 +617,8 @@ static void a_deselected_column_leaves_the_shape_and_its_name_is_kept(void **sta
     f->options.exclude_column_count = 0;
     make(f);
     const struct column_setting no[] = { { STR("*"), CHOSEN_NO } };
-    const struct stream_setting said = { STR("d"), STR("t"), CHOSEN_BY_PATTERN, no, 1 };
+    const struct stream_setting said = { STR("d"), STR("t"), CHOSEN_BY_PATTERN,
+                                         no,       1,        { 0 } };
     const struct selection sel = { &said, 1 };
     f->context.selection = &sel;
     make(f);

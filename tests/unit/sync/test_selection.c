@@ -29,7 +29,7 @@ static bool table_selected(const struct sync_options *o, enum chosen chosen,
                            enum table_kind kind)
 {
     struct catalog_table t = table_of(NULL, 0);
-    struct stream_setting said = { STR("shop"), STR("orders"), chosen, NULL, 0 };
+    struct stream_setting said = { STR("shop"), STR("orders"), chosen, NULL, 0, { 0 } };
     struct selection sel = { &said, 1 };
     t.kind = kind;
     return selection_table(&sel, o, &t, NULL, NULL).selected;
@@ -96,8 +96,12 @@ static bool replicated(enum inclusion inclusion, enum chosen selected, bool by_d
         c.type = TYPE_UNSUPPORTED;
     struct catalog_table t = table_of(&c, 1);
     struct column_setting one = { STR("note"), selected };
-    struct stream_setting said = { STR("shop"), STR("orders"), CHOSEN_BY_PATTERN, &one,
-                                   selected == CHOSEN_BY_PATTERN ? 0 : 1 };
+    struct stream_setting said = { STR("shop"),
+                                   STR("orders"),
+                                   CHOSEN_BY_PATTERN,
+                                   &one,
+                                   selected == CHOSEN_BY_PATTERN ? 0 : 1,
+                                   { 0 } };
     return selection_column(&said, &o, &t.schema, &c, false, NULL).selected;
 }
 
@@ -160,7 +164,9 @@ a_column_name_is_stronger_than_a_pattern_and_no_wins_among_patterns(void **state
     const struct column_setting list[] = { { STR("*"), CHOSEN_YES },
                                            { STR("tmp_*"), CHOSEN_NO },
                                            { STR("tmp_keep"), CHOSEN_YES } };
-    struct stream_setting said = { STR("shop"), STR("orders"), CHOSEN_YES, list, 3 };
+    struct stream_setting said = {
+        STR("shop"), STR("orders"), CHOSEN_YES, list, 3, { 0 }
+    };
     const bool want[] = { false, true, true };
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(
@@ -263,7 +269,9 @@ static void new_columns_join_or_wait_as_the_option_says(void **state)
     assert_false(
         selection_column(NULL, &ignore, &whole.schema, &columns[1], true, NULL).selected);
     const struct column_setting yes = { STR("b"), CHOSEN_YES };
-    struct stream_setting said = { STR("d"), STR("t"), CHOSEN_BY_PATTERN, &yes, 1 };
+    struct stream_setting said = {
+        STR("d"), STR("t"), CHOSEN_BY_PATTERN, &yes, 1, { 0 }
+    };
     assert_true(selection_column(&said, &ignore, &whole.schema, &columns[1], true, NULL)
                     .selected);
     /* it joins under select, and stays when the option turns back */
