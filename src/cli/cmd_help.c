@@ -45,6 +45,12 @@ static void print_settings(struct buf *out)
                  "are written `--epoch-bytes`, in files of `tailrace apply` "
                  "`epoch_bytes`.\n\n");
     option_describe_markdown(out, sync_option_table());
+    buf_add_text(
+        out, "\n# Options of one table\n\n"
+             "As flags of `tailrace select NAME TABLE` they are written `--view-key`, "
+             "in files of `tailrace apply` `view_key`, under `options` of a stream. What "
+             "is not set is as the integration has it.\n\n");
+    option_describe_markdown(out, stream_option_table());
 }
 
 static int run_help(struct cli *cli, struct error *err)

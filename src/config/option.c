@@ -261,6 +261,13 @@ static void set_text(struct value *v, struct str text)
         memcpy(v->text, text.ptr, text.len);
 }
 
+/* Of a type that no empty text has: nothing is said until somebody says it. */
+static bool has_no_default(const struct option *o)
+{
+    return o->fallback != NULL && o->fallback[0] == '\0' && o->type != OPTION_TEXT &&
+           o->type != OPTION_SECRET;
+}
+
 struct option_values *option_values_new(const struct option *table)
 {
     struct option_values *v = xcalloc(1, sizeof(*v));
@@ -272,6 +279,10 @@ struct option_values *option_values_new(const struct option *table)
         const struct option *o = &table[i];
         if (o->fallback == NULL || o->type == OPTION_SECRET)
             continue;
+        if (has_no_default(o)) {
+            set_text(&v->values[i], str_of(""));
+            continue;
+        }
         if (option_parse(o, str_of(o->fallback), &v->values[i].number, &err) < 0) {
             (void)fprintf(stderr, "tailrace: bad fallback: %s\n", err.text);
             abort(); /* a typing error in one of our tables */
@@ -396,7 +407,7 @@ static bool equals_fallback(const struct option *o, const struct value *v)
 {
     struct error ignored = { 0 };
     int64_t number = 0;
-    if (o->fallback == NULL)
+    if (o->fallback == NULL || has_no_default(o))
         return false;
     if (o->type == OPTION_TEXT)
         return strcmp(v->text, o->fallback) == 0;

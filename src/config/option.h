@@ -34,8 +34,9 @@ enum option_type {
 struct option {
     const char *name; /* "block_bytes"; as a flag "--block-bytes" */
     enum option_type type;
-    const char *fallback;       /* default as text; NULL means required */
-    int64_t min, max;           /* _INT, _BYTES, _DURATION (us); both 0: 0 and up */
+    const char *fallback; /* default as text; NULL means required; "" for other types than
+                             _TEXT: none, the number is 0 until somebody sets it */
+    int64_t min, max;     /* _INT, _BYTES, _DURATION (us); both 0: 0 and up */
     const char *const *choices; /* OPTION_CHOICE, ends with NULL */
     const char *help;           /* one or two sentences, with the unit */
 };

@@ -10,12 +10,38 @@
 #define SECOND ((int64_t)1000 * 1000)
 #define HOUR (3600 * SECOND)
 
-static const char *const METHODS[] = { "auto", "full", NULL };
+/* What is read again by default where nothing proves the order of keys. */
+#define LOOK_BACK_US (5 * 60 * SECOND)
+#define LOOK_BACK_UNITS 1000
+#define LOOK_BACK_UNITS_MAX INT64_C(1000000000000000)
+
+static const char *const METHODS[] = { "auto", "full", "key", NULL };
+static const char *const LOADS[] = { "mirror", "append", NULL };
 static const char *const NEW_COLUMNS[] = { "select", "ignore", NULL };
 static const char *const DATES[] = { "null", "reject", "text", NULL };
 static const char *const BAD_TEXT[] = { "reject", "replace", NULL };
 static const char *const DIGITS[] = { "replace", "prefix", NULL };
 static const char *const CODECS[] = { "null", "snappy", "zstandard", "deflate", NULL };
+
+/* Said of all tables and of one. */
+#define KEY_HELP                                                                        \
+    "The column that method key goes by: one that only grows, as an AUTO_INCREMENT or " \
+    "the time of the last change."
+#define FROM_HELP                                                                      \
+    "Where the first read by key starts: rows whose key is this or later are copied, " \
+    "older ones never."
+#define LOOK_BACK_HELP                                                                   \
+    "How much is read again by each read by key where the order of keys is not proved: " \
+    "without the PROCESS privilege, on a replica, with times that clients set."
+#define WHERE_HELP                                                            \
+    "Only rows that meet this condition, in the source's SQL: created_at >= " \
+    "'2024-01-01'. The source must know it for every table that it is said of."
+#define LOAD_HELP                                                                      \
+    "How rows are loaded: mirror keeps one row for each key, as it is at the source; " \
+    "append keeps every version of a row that was read."
+#define SWEEP_HELP                                                                     \
+    "After each read by key, look for rows that are gone at the source and mark them " \
+    "deleted. This reads the keys of the whole table."
 
 static const struct option TABLE[] = {
     /* what is copied */
@@ -33,9 +59,19 @@ static const struct option TABLE[] = {
       "A column that a copied table gets later: it joins by itself (select), or is left "
       "out until it is selected (ignore)." },
     { "method", OPTION_CHOICE, "auto", 0, 0, METHODS,
-      "How tables are replicated: full copies each table whole in every run; auto "
-      "chooses, "
-      "and chooses full." },
+      "How tables are replicated: full copies each table whole in every run; key copies "
+      "it once and from then on reads the rows whose key is new; auto chooses, and "
+      "chooses full." },
+    { "key", OPTION_TEXT, "", 0, 0, NULL, KEY_HELP },
+    { "from", OPTION_TEXT, "", 0, 0, NULL, FROM_HELP },
+    { "look_back", OPTION_DURATION, "", 0, 8760 * HOUR, NULL,
+      LOOK_BACK_HELP " Where nothing is given it is 5min there; what is given holds "
+                     "everywhere." },
+    { "look_back_units", OPTION_INT, "", 0, LOOK_BACK_UNITS_MAX, NULL,
+      "The same for keys that are integers; where nothing is given it is 1000." },
+    { "where", OPTION_TEXT, "", 0, 0, NULL, WHERE_HELP },
+    { "load", OPTION_CHOICE, "mirror", 0, 0, LOADS, LOAD_HELP },
+    { "sweep", OPTION_BOOL, "no", 0, 0, NULL, SWEEP_HELP },
     { "one_view", OPTION_BOOL, "no", 0, 0, NULL,
       "Read each table in one consistent view on one connection: exact as of one moment, "
       "but not resumable and bounded by view_age_limit." },
@@ -104,12 +140,39 @@ static const struct option TABLE[] = {
     { 0 },
 };
 
+/* Without defaults: what is not set is the integration's. */
+static const struct option STREAM_TABLE[] = {
+    { "method", OPTION_CHOICE, "", 0, 0, METHODS,
+      "How this table is replicated: full copies it whole in every run; key copies it "
+      "once and from then on reads the rows whose key is new; auto chooses, and chooses "
+      "full." },
+    { "key", OPTION_TEXT, "", 0, 0, NULL, KEY_HELP },
+    { "from", OPTION_TEXT, "", 0, 0, NULL, FROM_HELP },
+    { "look_back", OPTION_DURATION, "", 0, 8760 * HOUR, NULL,
+      LOOK_BACK_HELP " What is given holds where it is proved, too." },
+    { "look_back_units", OPTION_INT, "", 0, LOOK_BACK_UNITS_MAX, NULL,
+      "The same for a key that is an integer." },
+    { "where", OPTION_TEXT, "", 0, 0, NULL, WHERE_HELP },
+    { "load", OPTION_CHOICE, "", 0, 0, LOADS, LOAD_HELP },
+    { "sweep", OPTION_BOOL, "", 0, 0, NULL, SWEEP_HELP },
+    { "view_key", OPTION_TEXT, "", 0, 0, NULL,
+      "The columns that are the key of this view, separated by commas: together unique "
+      "and never NULL." },
+    { 0 },
+};
+
 const struct option *sync_option_table(void)
 {
     return TABLE;
 }
 
-static const struct str *patterns(struct arena *a, struct str list, size_t *count)
+const struct option *stream_option_table(void)
+{
+    return STREAM_TABLE;
+}
+
+/* The parts of a comma-separated list. */
+static const struct str *parts(struct arena *a, struct str list, size_t *count)
 {
     size_t n = 1;
     for (size_t i = 0; i < list.len; i++)
@@ -125,12 +188,29 @@ static const struct str *patterns(struct arena *a, struct str list, size_t *coun
     return out;
 }
 
+/* Whether a person has given one of the two. */
+static bool take_look_back(const struct option_values *v, int64_t *us, int64_t *units)
+{
+    if (option_is_set(v, "look_back"))
+        *us = option_number(v, "look_back");
+    if (option_is_set(v, "look_back_units"))
+        *units = option_number(v, "look_back_units");
+    return option_is_set(v, "look_back") || option_is_set(v, "look_back_units");
+}
+
 int sync_options_parse(struct arena *a, const struct option_values *v,
                        struct sync_options *out, struct error *err)
 {
     *out = (struct sync_options){
         .method = (enum sync_method)option_number(v, "method"),
         .one_view = option_bool(v, "one_view"),
+        .key = arena_str(a, str_trim(option_text(v, "key"))),
+        .from = arena_str(a, str_trim(option_text(v, "from"))),
+        .look_back_us = LOOK_BACK_US,
+        .look_back_units = LOOK_BACK_UNITS,
+        .where = arena_str(a, str_trim(option_text(v, "where"))),
+        .load = (enum load_way)option_number(v, "load"),
+        .sweep = option_bool(v, "sweep"),
         .ignore_new_columns = option_number(v, "new_columns") == 1,
         .database_in_names = option_bool(v, "database_in_names"),
         .always_int = option_bool(v, "tinyint_as_int"),
@@ -157,16 +237,75 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         .resume_us = option_number(v, "resume_limit"),
         .warehouse_idle_us = option_number(v, "warehouse_idle"),
     };
-    static_assert(CODEC_DEFLATE == 3 && DATE_TEXT == 2,
+    static_assert(CODEC_DEFLATE == 3 && DATE_TEXT == 2 && METHOD_KEY == 2 &&
+                      LOAD_APPEND == 1,
                   "choices are in the enum's order");
-    out->tables = patterns(a, option_text(v, "tables"), &out->table_count);
-    out->exclude = patterns(a, option_text(v, "exclude"), &out->exclude_count);
+    out->look_back_set = take_look_back(v, &out->look_back_us, &out->look_back_units);
+    out->tables = parts(a, option_text(v, "tables"), &out->table_count);
+    out->exclude = parts(a, option_text(v, "exclude"), &out->exclude_count);
     out->exclude_columns =
-        patterns(a, option_text(v, "exclude_columns"), &out->exclude_column_count);
+        parts(a, option_text(v, "exclude_columns"), &out->exclude_column_count);
     if (out->spool_share < out->epoch_bytes)
         return error_set(err, ERR_CONFIG,
                          "option 'spool_share' is smaller than 'epoch_bytes'");
     return 0;
+}
+
+/* --- one table ------------------------------------------------------------------------
+ */
+
+static void take_text(struct arena *a, const struct option_values *v, const char *name,
+                      struct str *out)
+{
+    struct str text = str_trim(option_text(v, name));
+    if (text.len > 0)
+        *out = arena_str(a, text);
+}
+
+static int resolve(struct arena *a, const struct option_values *v,
+                   struct stream_options *out, struct error *err)
+{
+    if (option_is_set(v, "method"))
+        out->method = (enum sync_method)option_number(v, "method");
+    if (option_is_set(v, "load"))
+        out->load = (enum load_way)option_number(v, "load");
+    if (option_is_set(v, "sweep"))
+        out->sweep = option_bool(v, "sweep");
+    take_text(a, v, "key", &out->key);
+    take_text(a, v, "from", &out->from);
+    take_text(a, v, "where", &out->where);
+    if (take_look_back(v, &out->look_back_us, &out->look_back_units))
+        out->look_back_set = true;
+    out->view_key = parts(a, option_text(v, "view_key"), &out->view_key_count);
+    if (out->method == METHOD_AUTO)
+        out->method = METHOD_FULL;
+    if (out->method != METHOD_KEY || out->key.len > 0)
+        return 0;
+    (void)error_set(err, ERR_CONFIG,
+                    "option 'method' is 'key', and no option 'key' names the column");
+    err->hint = "Give 'key' a column that only grows, as the time of the last change.";
+    return -1;
+}
+
+int stream_options_parse(struct arena *a, struct str json,
+                         const struct sync_options *integration,
+                         struct stream_options *out, struct error *err)
+{
+    struct option_values *v = option_values_new(STREAM_TABLE);
+    *out = (struct stream_options){ .method = integration->method,
+                                    .key = integration->key,
+                                    .from = integration->from,
+                                    .where = integration->where,
+                                    .look_back_us = integration->look_back_us,
+                                    .look_back_units = integration->look_back_units,
+                                    .look_back_set = integration->look_back_set,
+                                    .load = integration->load,
+                                    .sweep = integration->sweep };
+    int rc = json.len == 0 ? 0 : option_set_json(v, json, err);
+    if (rc == 0)
+        rc = resolve(a, v, out, err);
+    option_values_free(v);
+    return rc;
 }
 
 uint64_t sync_row_policy(const struct sync_options *o)

@@ -32,6 +32,7 @@ struct sync_options {
     struct str from;         /* key-based: the first read starts here (>=) */
     int64_t look_back_us;    /* key-based by a time, where order is not proved */
     int64_t look_back_units; /* likewise by an integer */
+    bool look_back_set;      /* one of the two was given by a person */
     struct str where;        /* condition on the rows of every table */
     enum load_way load;
     bool sweep; /* key-based: look for rows that are gone at the source */
@@ -86,7 +87,9 @@ struct stream_options {
 
 const struct option *stream_option_table(void);
 
-/* json: stream_setting.options; empty: nothing was set. Texts live in the arena. */
+/* json: stream_setting.options; empty: nothing was set. Texts live in the arena, or where
+ * those of the integration do. Errors: ERR_CONFIG naming the option; also for method key
+ * without a key. */
 int stream_options_parse(struct arena *a, struct str json,
                          const struct sync_options *integration,
                          struct stream_options *out, struct error *err);

@@ -64,10 +64,10 @@ static void the_setting_of_a_table_is_found_among_many(void **state)
 {
     (void)state;
     struct stream_setting list[] = {
-        { STR("a"), STR("t"), CHOSEN_YES, NULL, 0 },
-        { STR("a"), STR("u"), CHOSEN_YES, NULL, 0 },
-        { STR("b"), STR("a"), CHOSEN_YES, NULL, 0 },
-        { STR("b"), STR("t"), CHOSEN_YES, NULL, 0 },
+        { STR("a"), STR("t"), CHOSEN_YES, NULL, 0, { 0 } },
+        { STR("a"), STR("u"), CHOSEN_YES, NULL, 0, { 0 } },
+        { STR("b"), STR("a"), CHOSEN_YES, NULL, 0, { 0 } },
+        { STR("b"), STR("t"), CHOSEN_YES, NULL, 0, { 0 } },
     };
     const struct selection sel = { list, 4 };
     for (size_t i = 0; i < 4; i++)
@@ -226,7 +226,7 @@ static void rules_that_name_nothing_are_told(void **state)
                                            { STR("x*"), CHOSEN_NO },
                                            { STR("zip"), CHOSEN_YES } };
     const struct stream_setting said[] = {
-        { STR("shop"), STR("orders"), CHOSEN_BY_PATTERN, list, 4 },
+        { STR("shop"), STR("orders"), CHOSEN_BY_PATTERN, list, 4, { 0 } },
         { STR("shop"), STR("ordres"), CHOSEN_NO, NULL, 0 },
     };
     const struct selection sel = { said, 2 };
