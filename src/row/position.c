@@ -6,6 +6,10 @@
 #include <inttypes.h>
 
 #define TAG "page1"
+#define KEY_TAG "key1"
+/* A key that is handed out by the clock of whole seconds may look so much older than it
+ * is. */
+#define SAFE_AGE_US 1000000
 
 bool page_position_done(const struct page_position *p)
 {
@@ -159,6 +163,221 @@ int page_position_parse(struct arena *a, struct str text, struct page_position *
     *out = p;
     return 0;
 }
+
+/* ---- bookmarks ---- */
+
+static size_t bookmark_bound(const struct key_bookmark *b)
+{
+    size_t n = 128 + 2 * (b->column.len + b->from.len + b->to.len);
+    for (size_t i = 0; i < b->anchor_count; i++)
+        n += 2 * b->anchors[i].max.len + 24;
+    return n;
+}
+
+static void bookmark_into(struct buf *out, const struct key_bookmark *b)
+{
+    buf_printf(out, KEY_TAG ";%016" PRIx64 ";%" PRId64 ";%c%c;", b->definition, b->noted,
+               b->held ? 'h' : '-', b->by_look_back ? 'l' : '-');
+    buf_add_hex(out, b->column.ptr, b->column.len);
+    buf_add_char(out, ';');
+    buf_add_hex(out, b->from.ptr, b->from.len);
+    buf_add_char(out, ';');
+    buf_add_hex(out, b->to.ptr, b->to.len);
+    for (size_t i = 0; i < b->anchor_count; i++) {
+        buf_printf(out, ";%" PRId64 "-", b->anchors[i].at);
+        buf_add_hex(out, b->anchors[i].max.ptr, b->anchors[i].max.len);
+    }
+}
+
+struct str key_bookmark_format(struct arena *a, const struct key_bookmark *b)
+{
+    CLEANUP(buf_done) struct buf out;
+    buf_init(&out, bookmark_bound(b));
+    bookmark_into(&out, b);
+    return arena_str(a, buf_str(&out));
+}
+
+static bool parse_moment(struct str text, int64_t *out)
+{
+    return str_to_i64(text, out) && *out >= 0;
+}
+
+static bool parse_flags(struct str text, struct key_bookmark *b)
+{
+    if (text.len != 2)
+        return false;
+    b->held = text.ptr[0] == 'h';
+    b->by_look_back = text.ptr[1] == 'l';
+    return true; /* other letters do not come back canonical */
+}
+
+static bool parse_anchors(struct arena *a, struct str text, struct key_bookmark *b)
+{
+    if (text.ptr == NULL)
+        return false;
+    size_t count = 1;
+    for (size_t i = 0; i < text.len; i++)
+        count += text.ptr[i] == ';';
+    if (count > KEY_ANCHORS_MOST)
+        return false;
+    struct key_anchor *anchors = arena_try(a, count * sizeof(*anchors));
+    if (anchors == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct str max;
+        struct str at = str_cut(str_cut(text, ';', &text), '-', &max);
+        if (max.ptr == NULL || !parse_moment(at, &anchors[i].at) ||
+            !parse_hex(a, max, &anchors[i].max))
+            return false;
+    }
+    b->anchors = anchors;
+    b->anchor_count = count;
+    return true;
+}
+
+static bool bookmark_is_canonical(const struct key_bookmark *b, struct str text)
+{
+    CLEANUP(buf_done) struct buf out;
+    buf_init(&out, bookmark_bound(b));
+    bookmark_into(&out, b);
+    return str_eq(buf_str(&out), text);
+}
+
+int key_bookmark_parse(struct arena *a, struct str text, struct key_bookmark *out,
+                       struct error *err)
+{
+    struct key_bookmark b = { 0 };
+    struct str rest;
+    struct str tag = str_cut(text, ';', &rest);
+    bool ok = str_eq(tag, STR(KEY_TAG)) && rest.ptr != NULL;
+    ok = ok && parse_hash(str_cut(rest, ';', &rest), &b.definition);
+    ok = ok && parse_moment(str_cut(rest, ';', &rest), &b.noted);
+    ok = ok && parse_flags(str_cut(rest, ';', &rest), &b);
+    ok = ok && parse_hex(a, str_cut(rest, ';', &rest), &b.column);
+    ok = ok && parse_hex(a, str_cut(rest, ';', &rest), &b.from);
+    ok = ok && parse_hex(a, str_cut(rest, ';', &rest), &b.to);
+    ok = ok && parse_anchors(a, rest, &b) && bookmark_is_canonical(&b, text);
+    if (!ok) {
+        size_t shown = text.len < 80 ? text.len : 80;
+        return error_set(err, ERR_POSITION, "'%.*s' is no bookmark of a key", (int)shown,
+                         text.len > 0 ? text.ptr : "");
+    }
+    *out = b;
+    return 0;
+}
+
+/* The newest anchor that `noted` makes safe; count when there is none. */
+static size_t newest_safe(const struct key_anchor *anchors, size_t count, int64_t noted)
+{
+    for (size_t i = count; i > 0; i--)
+        if (noted > SAFE_AGE_US && anchors[i - 1].at < noted - SAFE_AGE_US)
+            return i - 1;
+    return count;
+}
+
+const struct key_anchor *key_bookmark_start(const struct key_bookmark *b)
+{
+    if (b->anchor_count == 0)
+        return NULL;
+    if (b->by_look_back)
+        return &b->anchors[b->anchor_count - 1];
+    size_t safe = newest_safe(b->anchors, b->anchor_count, b->noted);
+    if (safe < b->anchor_count)
+        return &b->anchors[safe];
+    return b->held ? &b->anchors[0] : NULL;
+}
+
+static bool is_integer(struct str s)
+{
+    size_t first = s.len > 0 && s.ptr[0] == '-' ? 1 : 0;
+    for (size_t i = first; i < s.len; i++)
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    return s.len > first;
+}
+
+static int magnitude_cmp(struct str a, struct str b)
+{
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return str_cmp(a, b);
+}
+
+int key_part_cmp(struct str a, struct str b)
+{
+    if (!is_integer(a) || !is_integer(b))
+        return str_cmp(a, b);
+    bool below_a = a.ptr[0] == '-';
+    bool below_b = b.ptr[0] == '-';
+    if (below_a != below_b)
+        return below_a ? -1 : 1;
+    return below_a ? magnitude_cmp(b, a) : magnitude_cmp(a, b);
+}
+
+/* Room for one more: the anchor between the two that lie closest goes, never the first,
+ * never the last. */
+static void thin_out(struct key_anchor *anchors, size_t *count)
+{
+    size_t least = 1;
+    for (size_t i = 1; i + 1 < *count; i++)
+        if (anchors[i + 1].at - anchors[i - 1].at <
+            anchors[least + 1].at - anchors[least - 1].at)
+            least = i;
+    for (size_t i = least; i + 1 < *count; i++)
+        anchors[i] = anchors[i + 1];
+    (*count)--;
+}
+
+/* Anchors of `before` from where this read started; *held: it started at the first of
+ * them, which was safe. By look-back nothing was. */
+static size_t carry_anchors(const struct key_bookmark *before, struct key_anchor *out,
+                            bool *held)
+{
+    *held = false;
+    if (before == NULL || before->anchor_count == 0)
+        return 0;
+    const struct key_anchor *start = key_bookmark_start(before);
+    *held = start != NULL && !before->by_look_back;
+    size_t first = start == NULL ? 0 : (size_t)(start - before->anchors);
+    size_t count = 0;
+    for (size_t i = first; i < before->anchor_count && i < KEY_ANCHORS_MOST; i++)
+        out[count++] = before->anchors[i];
+    return count;
+}
+
+struct key_bookmark key_bookmark_next(struct arena *a, const struct key_bookmark *before,
+                                      const struct key_anchor *anchor, int64_t noted)
+{
+    struct key_anchor kept[KEY_ANCHORS_MOST + 1];
+    struct key_bookmark next = { .noted = noted };
+    size_t count = carry_anchors(before, kept, &next.held);
+    if (before != NULL) {
+        next.column = arena_str(a, before->column);
+        next.definition = before->definition;
+    }
+    /* keys that have gone may be handed out again: no start above what was read */
+    for (size_t i = 0; i < count; i++)
+        if (key_part_cmp(kept[i].max, anchor->max) > 0)
+            kept[i].max = anchor->max;
+    kept[count++] = *anchor;
+    size_t safe = newest_safe(kept, count, noted);
+    if (safe == count)
+        safe = 0;
+    else
+        next.held = false;
+    struct key_anchor *anchors = ARENA_ARRAY(a, struct key_anchor, count);
+    next.anchor_count = 0;
+    for (size_t i = safe; i < count; i++)
+        anchors[next.anchor_count++] = kept[i];
+    if (next.anchor_count > KEY_ANCHORS_MOST)
+        thin_out(anchors, &next.anchor_count);
+    for (size_t i = 0; i < next.anchor_count; i++)
+        anchors[i].max = arena_str(a, anchors[i].max);
+    next.anchors = anchors;
+    return next;
+}
+
+/* ---- key tuples ---- */
 
 size_t key_tuple_begin(struct buf *tuple)
 {

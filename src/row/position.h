@@ -55,14 +55,23 @@ struct key_anchor {
  *
  * A read takes an anchor, notes since when every transaction was open that its view may
  * miss, and opens the view. What the view missed began at or after `noted`, so it got its
- * keys later than any anchor that is older: the next read starts (>=) at the newest
- * anchor that is older than `noted` by more than a second. */
+ * keys later than any anchor that is older: an anchor is safe when it is older than
+ * `noted` by more than a second (the clock of the source's transactions and of many of
+ * its keys has whole seconds).
+ *
+ * The next read starts (>=) at the newest safe anchor. When none is safe, it starts where
+ * this read did, since that was safe already, and what was unknown then is younger than
+ * what was noted then: the first anchor, if it is `held`; else at the first key. By
+ * look-back it starts at the newest anchor, less the look-back. */
 struct key_bookmark {
     struct str column;                /* the replication key, as the source spells it */
-    const struct key_anchor *anchors; /* oldest first; the last one is of this read */
-    size_t anchor_count;
+    const struct key_anchor *anchors; /* oldest first; the last one is of this read. The
+                                         greatest keys do not descend */
+    size_t anchor_count;              /* 1 to KEY_ANCHORS_MOST */
+    bool held;           /* the first anchor is not of this read alone: this read started
+                            there, and no anchor is safe by what it noted */
     int64_t noted;       /* on the server's clock; 0: nothing is known of open
-                            transactions, so that no anchor but the first is safe */
+                            transactions, so that this read makes no anchor safe */
     bool by_look_back;   /* nothing proves the order of keys here: the next read starts at
                             the newest anchor less the look-back */
     struct str from, to; /* bounds of this read, both inclusive; empty: none */
@@ -70,18 +79,31 @@ struct key_bookmark {
                             filter, way of loading */
 };
 
-/* "key1;..." canonical: parse(format(b)) equals b. */
+/* So many anchors are kept while one transaction stays open; then those that lie closest
+ * together are thinned out, which only makes a later start earlier. */
+#define KEY_ANCHORS_MOST 64
+
+/* "key1;DEFINITION;NOTED;FLAGS;COLUMN;FROM;TO;AT-MAX;..." canonical: parse(format(b))
+ * equals b. Errors: ERR_POSITION. */
 struct str key_bookmark_format(struct arena *a, const struct key_bookmark *b);
 int key_bookmark_parse(struct arena *a, struct str text, struct key_bookmark *out,
                        struct error *err);
 
-/* The anchor that the next read starts at; NULL: from the first key. */
+/* The anchor that the next read starts at; NULL: from the first key, as is meant by an
+ * anchor with an empty max too. */
 const struct key_anchor *key_bookmark_start(const struct key_bookmark *b);
 
-/* The bookmark that a read leaves: anchors of the one before that may still be needed,
- * then this read's own. before may be NULL: the first read. */
+/* The bookmark that a read leaves, which started where `before` says: anchors of the one
+ * before that may still be needed, then this read's own. before may be NULL: the first
+ * read. Column and definition are those of before; the caller sets them otherwise, and
+ * by_look_back, from and to always. What it returns lives in the arena. */
 struct key_bookmark key_bookmark_next(struct arena *a, const struct key_bookmark *before,
                                       const struct key_anchor *anchor, int64_t noted);
+
+/* The order of two keys of one column as the source has it, parts of a key tuple:
+ * integers by value, times as text. Empty is below all. For key columns that
+ * key_kind_of() of source/key.h lets through, no others. */
+int key_part_cmp(struct str a, struct str b);
 
 /* Put a part of a key tuple behind those in the buffer. */
 struct buf;
