@@ -42,6 +42,11 @@ struct full_options {
 enum full_method full_method_of(const struct catalog_table *t, bool one_view,
                                 struct str *why);
 
+/* The same for reading in order of a replication key: by pages where the table has a key
+ * and an index that begins with this column. */
+enum full_method full_method_by(const struct catalog_table *t, struct str column,
+                                bool one_view, struct str *why);
+
 /* Which table is split, and into about how many ranges. */
 struct full_cut {
     const struct table_schema *shape;

@@ -33,7 +33,7 @@ enum key_kind {
 enum key_kind key_kind_of(const struct column *c, struct str *why);
 
 /* What is read by key. */
-struct key_source {
+struct key_read {
     const struct catalog_table *found;
     const struct column *key; /* of found->schema */
     struct str where;         /* the stream's filter, or empty */
@@ -43,9 +43,10 @@ struct key_source {
  * none. */
 struct str key_index_of(const struct catalog_table *t, struct str column);
 
-/* Errors: those of the session; ERR_SCHEMA for a table that has changed. */
-int key_take_anchor(struct session *s, struct arena *a, const struct key_source *k,
-                    struct key_anchor *out, struct error *err);
+/* *upto: the true MAX(key), where this read ends; the anchor's may be lower, see
+ * key_anchor. Errors: those of the session; ERR_SCHEMA for a table that has changed. */
+int key_take_anchor(struct session *s, struct arena *a, const struct key_read *k,
+                    struct key_anchor *out, struct str *upto, struct error *err);
 
 struct key_note {
     int64_t at;     /* see key_bookmark.noted */
@@ -55,7 +56,7 @@ struct key_note {
 
 /* After the anchor, before the read's view. Proved needs the PROCESS privilege, a server
  * that hands out the keys itself (no replica, no cluster node) and InnoDB. */
-int key_take_note(struct session *s, struct arena *a, const struct key_source *k,
+int key_take_note(struct session *s, struct arena *a, const struct key_read *k,
                   struct key_note *out, struct error *err);
 
 /* value less seconds or units, by the server's own arithmetic; never below the type's
