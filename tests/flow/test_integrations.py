@@ -222,10 +222,11 @@ def test_a_wrong_file_says_where_and_changes_nothing(tailrace):
     path.write_text("\n".join(lines))
     tailrace.run("apply", path).fails(exits.CONFIG, f"{path}:{len(lines) - 3}:{column}: expected true or false", hint=False)
     assert tailrace.run("export").expect(exits.OK).out == before
-    # found only when it is applied: another destination for the same name
+    # found only when it is applied: a name whose schema another one has, behind one that could be changed
     path.write_text(many(500).replace("exclude_columns: secret", "exclude_columns: other", 1)
-                    .replace("duckdb:/nowhere/x", "duckdb:/elsewhere/x"))
-    tailrace.run("apply", path).fails(exits.CONFIG, f"{path}:2:11: ", "loads into")
+                    + "  - name: One\n    source: mysql://u@h/d\n    destination: duckdb:/nowhere/x.duckdb\n")
+    place = path.read_text().split("\n").index("  - name: One") + 1
+    tailrace.run("apply", path).fails(exits.CONFIG, f"{path}:{place}:11: ", "has the destination schema 'one' already")
     assert tailrace.run("export").expect(exits.OK).out == before
 
 
