@@ -30,8 +30,8 @@ struct reset_order {
 int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
               struct reset_result *out, struct error *err);
 
-/* Forget the whole integration: unfinished copies and the spool go, then what the state has of
- * it. data: also its tables and marks at the destination; else these stay, and a
+/* Forget the whole integration: unfinished copies and the spool go, then what the state
+ * has of it. data: also its tables and marks at the destination; else these stay, and a
  * destination that cannot be opened is only warned of. Each step may be done again:
  * killed in the middle, the integration is still there and can be removed. */
 int reset_remove(struct state *s, const struct reset_order *o, bool data,

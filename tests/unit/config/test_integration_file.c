@@ -200,8 +200,9 @@ static void what_is_written_is_read_back(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         struct error err = { 0 };
         columns[i] = (struct column_setting){ str_of(NAMES[i]), CHOSEN_NO };
-        streams[i] = (struct stream_setting){ str_of(NAMES[i]), str_of(NAMES[i]),
-                                              CHOSEN_YES, &columns[i], 1, { 0 } };
+        streams[i] = (struct stream_setting){
+            str_of(NAMES[i]), str_of(NAMES[i]), CHOSEN_YES, &columns[i], 1, { 0 }
+        };
         list[i] = (struct integration_spec){ .name = str_of(NAMES[i]),
                                              .source = STR("mysql://u@h/d"),
                                              .destination = STR("duckdb:/a b/x"),
