@@ -5,7 +5,6 @@
 #include "cli/emit.h"
 #include "cli/integration_print.h"
 #include "sync/apply.h"
-#include "sync/options.h"
 
 #include <stdio.h>
 
@@ -71,9 +70,10 @@ static int run_apply(struct cli *cli, struct error *err)
     CLEANUP(buf_done) struct buf text;
     struct integration_file f = { 0 };
     const char *path = cli->operands[0];
+    const struct integration_tables tables = apply_tables();
     buf_init(&text, INTEGRATION_FILE_LIMIT);
     if (read_whole(path, &text, err) != 0 ||
-        integration_file_parse(path, buf_str(&text), sync_option_table(), &f, err) != 0)
+        integration_file_parse(path, buf_str(&text), &tables, &f, err) != 0)
         return -1;
     int rc = apply_file(cli, &f, path, err);
     integration_file_free(&f);
@@ -144,8 +144,9 @@ static int export_from(struct cli *cli, struct state *s, struct buf *out,
         ARENA_ARRAY(cli->arena, struct integration_spec, count + 1);
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = apply_current(s, cli->arena, names[i], &list[i], err) == 1 ? 0 : -1;
+    const struct integration_tables tables = apply_tables();
     if (rc == 0)
-        integration_file_write(out, list, count, sync_option_table());
+        integration_file_write(out, list, count, &tables);
     for (size_t i = 0; i < count; i++)
         option_values_free(list[i].options);
     return rc;

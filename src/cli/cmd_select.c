@@ -17,6 +17,12 @@ static const struct option SELECT_OPTIONS[] = {
       "again." },
     { "show", OPTION_BOOL, "no", 0, 0, NULL,
       "Change nothing; show the columns of TABLE, which may be a pattern." },
+    { "unset", OPTION_TEXT, "", 0, 0, NULL,
+      "Options of TABLE, separated by commas, that become again as the integration has "
+      "them." },
+    { "check_key", OPTION_BOOL, "no", 0, 0, NULL,
+      "Ask the source whether the key declared for the view TABLE is unique and never "
+      "NULL. This reads all of the view." },
     { "offline", OPTION_BOOL, "no", 0, 0, NULL,
       "Do not ask the source whether there is such a table or column; TABLE is then "
       "DATABASE.TABLE." },
@@ -31,6 +37,8 @@ struct selecting {
     struct sync_options options;
     struct catalog *catalog; /* owned; NULL when offline */
     enum chosen chosen;
+    bool has_options; /* some are set or unset */
+    bool check_key;
 };
 
 static int bad(struct error *err, const char *hint, const char *text, struct str what)
@@ -60,6 +68,20 @@ static int ask_source(struct selecting *s, struct error *err)
 /* --- showing --------------------------------------------------------------------------
  */
 
+/* How the table is replicated; what cannot be is said as the reason. */
+static void show_method(struct selecting *s, struct shown_table *out)
+{
+    struct arena *a = s->cli->arena;
+    struct stream_options o = { 0 };
+    struct error err = { 0 };
+    int rc = stream_options_parse(a, out->options, &s->options, &o, &err);
+    if (rc != 0 && out->choice.selected)
+        out->choice.why = arena_str(a, str_of(err.text));
+    out->method = o.method == METHOD_KEY ? STR("key") : STR("full");
+    if (o.method == METHOD_KEY)
+        out->key = o.key;
+}
+
 static int show_table(struct selecting *s, const struct selection *sel,
                       const struct catalog_table *t, struct shown_table *out,
                       struct error *err)
@@ -76,12 +98,14 @@ static int show_table(struct selecting *s, const struct selection *sel,
         .database = schema->database,
         .table = schema->name,
         .choice = selection_table(sel, &s->options, t, NULL, a),
+        .options = said == NULL ? (struct str){ 0 } : said->options,
         .columns = ARENA_ARRAY(a, struct shown_column, schema->column_count + 1u),
         .column_count = schema->column_count,
     };
     if (out->choice.selected && (!t->readable || t->kind == TABLE_SEQUENCE))
         out->choice =
             (struct choice){ .why = t->why.len > 0 ? t->why : STR("it cannot be read") };
+    show_method(s, out);
     for (unsigned i = 0; i < schema->column_count; i++) {
         const struct column *c = &schema->columns[i];
         out->columns[i] = (struct shown_column){
@@ -126,6 +150,14 @@ static int show(struct selecting *s, struct str pattern, struct error *err)
 /* --- changing -------------------------------------------------------------------------
  */
 
+/* As people write it: "db.table". */
+static bool is_written(const struct table_schema *t, struct str name)
+{
+    struct str d = t->database;
+    return str_starts(name, d) && name.len > d.len + 1 && name.ptr[d.len] == '.' &&
+           str_eq((struct str){ name.ptr + d.len + 1, name.len - d.len - 1 }, t->name);
+}
+
 /* The one table that is meant by "db.table" or by a name that one database has. */
 static const struct catalog_table *find_table(const struct selecting *s, struct str name,
                                               struct error *err)
@@ -134,11 +166,9 @@ static const struct catalog_table *find_table(const struct selecting *s, struct 
     for (size_t d = 0; d < s->catalog->database_count; d++)
         for (size_t i = 0; i < s->catalog->databases[d].table_count; i++) {
             const struct catalog_table *t = &s->catalog->databases[d].tables[i];
-            struct str database = t->schema.database, table = t->schema.name;
-            if (name.len == database.len + 1 + table.len && str_starts(name, database) &&
-                str_ends(name, table) && name.ptr[database.len] == '.')
+            if (is_written(&t->schema, name))
                 return t;
-            if (!str_eq(table, name))
+            if (!str_eq(t->schema.name, name))
                 continue;
             if (found != NULL) {
                 (void)bad(err, "Write DATABASE.TABLE.",
@@ -185,38 +215,120 @@ static int check_column(const struct selecting *s, const struct catalog_table *t
                "the table has no column", *name);
 }
 
+/* With options the table is selected only when it is not: what selects it stays. */
+static enum chosen chosen_with_options(const struct selecting *s, struct str database,
+                                       struct str table, const struct catalog_table *t)
+{
+    struct selection sel = { s->spec.streams, s->spec.stream_count };
+    const struct stream_setting *said = selection_find(&sel, database, table);
+    enum chosen before = said == NULL ? CHOSEN_BY_PATTERN : said->chosen;
+    if (!s->has_options && s->check_key)
+        return before;
+    if (before == CHOSEN_NO ||
+        (t != NULL && !selection_table(&sel, &s->options, t, NULL, NULL).selected))
+        return CHOSEN_YES;
+    return before;
+}
+
+static int check_table(const struct selecting *s, struct str name,
+                       const struct catalog_table *t, struct error *err)
+{
+    if (t == NULL || s->chosen != CHOSEN_YES ||
+        (t->readable && t->kind != TABLE_SEQUENCE))
+        return 0;
+    (void)error_set(err, ERR_CONFIG, "table '" STR_FMT "' cannot be selected: " STR_FMT,
+                    STR_ARG(name), STR_ARG(t->why));
+    err->hint = "`tailrace discover SOURCE` shows what can be copied.";
+    return -1;
+}
+
+/* What is said of the table must fit what the source has. */
+static int check_options(struct selecting *s, const struct catalog_table *t,
+                         struct error *err)
+{
+    struct cli *cli = s->cli;
+    struct selection sel = { s->spec.streams, s->spec.stream_count };
+    const struct stream_setting *said =
+        selection_find(&sel, t->schema.database, t->schema.name);
+    struct stream_options o = { 0 };
+    if (stream_options_parse(cli->arena, said == NULL ? (struct str){ 0 } : said->options,
+                             &s->options, &o, err) != 0)
+        return error_wrap(err, "table '" STR_FMT "'", STR_ARG(t->schema.name));
+    return 0;
+}
+
+static int change_table(struct selecting *s, const struct stream_name *of,
+                        const struct catalog_table *t, struct error *err)
+{
+    struct cli *cli = s->cli;
+    bool with = s->has_options || s->check_key;
+    enum chosen chosen =
+        with ? chosen_with_options(s, of->database, of->table, t) : s->chosen;
+    struct option_change change = { cli->more_values, option_text(cli->values, "unset") };
+    choose_table(cli->arena, &s->spec, of->database, of->table, chosen);
+    if (!with)
+        return 0;
+    if (choose_options(cli->arena, &s->spec, of, &change, err) != 0)
+        return -1;
+    return t == NULL ? 0 : check_options(s, t, err);
+}
+
 static int change_named(struct selecting *s, struct str name, struct error *err)
 {
     struct cli *cli = s->cli;
     const struct catalog_table *t = NULL;
-    struct str table = { 0 };
-    struct str database = str_cut(name, '.', &table);
-    if (s->catalog == NULL && table.len == 0)
+    struct stream_name of = { .integration = s->integration.name };
+    of.database = str_cut(name, '.', &of.table);
+    if (s->catalog == NULL && of.table.len == 0)
         return bad(err, "Write DATABASE.TABLE.", "with --offline no database is known of",
                    name);
     if (s->catalog != NULL) {
         t = find_table(s, name, err);
         if (t == NULL)
             return -1;
-        database = t->schema.database;
-        table = t->schema.name;
-    }
-    if (cli->operand_count == 2 && t != NULL && s->chosen == CHOSEN_YES &&
-        (!t->readable || t->kind == TABLE_SEQUENCE)) {
-        (void)error_set(err, ERR_CONFIG,
-                        "table '" STR_FMT "' cannot be selected: " STR_FMT, STR_ARG(name),
-                        STR_ARG(t->why));
-        err->hint = "`tailrace discover SOURCE` shows what can be copied.";
-        return -1;
+        of.database = t->schema.database;
+        of.table = t->schema.name;
     }
     if (cli->operand_count == 2)
-        choose_table(cli->arena, &s->spec, database, table, s->chosen);
+        return check_table(s, name, t, err) != 0 ? -1 : change_table(s, &of, t, err);
     for (int i = 2; i < cli->operand_count; i++) {
         struct str column = str_of(cli->operands[i]);
         if (t != NULL && check_column(s, t, &column, err) != 0)
             return -1;
-        choose_column(cli->arena, &s->spec, database, table, column, s->chosen);
+        choose_column(cli->arena, &s->spec, of.database, of.table, column, s->chosen);
     }
+    return 0;
+}
+
+/* Columns that came while new ones were to be ignored: all means these, too. */
+static int choose_late(struct selecting *s, const struct catalog_table *t,
+                       struct error *err)
+{
+    struct cli *cli = s->cli;
+    struct selection_owner owner = { s->state, s->integration.name, &s->options };
+    bool *late = ARENA_ARRAY(cli->arena, bool, t->schema.column_count + 1u);
+    if (t->kind != TABLE_BASE)
+        return 0;
+    if (selection_late(&owner, &t->schema, false, late, err) != 0)
+        return -1;
+    for (unsigned i = 0; i < t->schema.column_count; i++)
+        if (late[i] && t->schema.columns[i].type != TYPE_UNSUPPORTED)
+            choose_column(cli->arena, &s->spec, t->schema.database, t->schema.name,
+                          t->schema.columns[i].name, CHOSEN_YES);
+    return 0;
+}
+
+static int change_all(struct selecting *s, struct error *err)
+{
+    if (s->cli->operand_count > 2 || s->chosen != CHOSEN_YES)
+        return bad(err, "To leave out every table: select NAME '*' --deselect.",
+                   "no COLUMN, --deselect or --forget goes with", STR("all"));
+    if (choose_all(&s->spec, err) != 0)
+        return -1;
+    for (size_t d = 0; s->catalog != NULL && d < s->catalog->database_count; d++)
+        for (size_t i = 0; i < s->catalog->databases[d].table_count; i++)
+            if (choose_late(s, &s->catalog->databases[d].tables[i], err) != 0)
+                return -1;
     return 0;
 }
 
@@ -251,8 +363,9 @@ static int change(struct selecting *s, struct error *err)
     struct apply_result result = { 0 };
     struct str table = str_of(s->cli->operands[1]);
     buf_init(&out, OUTPUT_BYTES);
-    int rc = setting_is_pattern(table) ? change_pattern(s, table, err)
-                                       : change_named(s, table, err);
+    int rc = str_eq(table, STR("all"))   ? change_all(s, err)
+             : setting_is_pattern(table) ? change_pattern(s, table, err)
+                                         : change_named(s, table, err);
     struct apply_request r = { .list = &s->spec, .count = 1 };
     if (rc != 0 || apply_list(s->state, s->cli->arena, &r, &result, err) != 0)
         return -1;
@@ -279,6 +392,32 @@ static int select_with(struct selecting *s, bool showing, struct error *err)
                 err);
 }
 
+/* Options are said of one table. */
+static int check_usage(const struct selecting *s, struct error *err)
+{
+    const struct cli *cli = s->cli;
+    struct str table = str_of(cli->operand_count > 1 ? cli->operands[1] : "");
+    if (!s->has_options && !s->check_key)
+        return 0;
+    if (cli->operand_count == 2 && !setting_is_pattern(table) &&
+        !str_eq(table, STR("all")) && s->chosen == CHOSEN_YES &&
+        !option_bool(cli->values, "show"))
+        return 0;
+    (void)error_set(err, ERR_CONFIG,
+                    "options are said of one TABLE by name, without COLUMN, --deselect, "
+                    "--forget and --show");
+    err->hint = "Those of all tables are the integration's: `tailrace apply`.";
+    return -1;
+}
+
+static bool any_set(const struct option_values *v)
+{
+    for (const struct option *o = stream_option_table(); o->name != NULL; o++)
+        if (option_is_set(v, o->name))
+            return true;
+    return false;
+}
+
 static int run_select(struct cli *cli, struct error *err)
 {
     struct selecting s = { .cli = cli, .chosen = CHOSEN_YES };
@@ -296,6 +435,11 @@ static int run_select(struct cli *cli, struct error *err)
     }
     if (no || forget)
         s.chosen = no ? CHOSEN_NO : CHOSEN_BY_PATTERN;
+    s.check_key = option_bool(cli->values, "check_key");
+    s.has_options =
+        any_set(cli->more_values) || option_text(cli->values, "unset").len > 0;
+    if (check_usage(&s, err) != 0)
+        return EXIT_USAGE;
     s.state = cli_state(cli, err);
     if (s.state == NULL)
         return -1;
@@ -312,27 +456,35 @@ const struct command cmd_select = {
     .operands = "NAME [TABLE [COLUMN...]]",
     .summary = "show and change which tables and columns are copied",
     .text =
-        "With NAME alone, every table of the source: whether it is copied, how many of "
-        "its columns, and why. With --show the columns of TABLE.\n\n"
+        "With NAME alone, every table of the source: whether it is copied, how, how many "
+        "of its columns, and why. With --show the columns of TABLE.\n\n"
         "With TABLE it is selected, or left out by --deselect; with COLUMN the columns "
-        "of "
-        "it are. TABLE is DATABASE.TABLE, or the table alone when only one database has "
-        "it, or a pattern with * and ?; COLUMN is a name or a pattern. What is said of "
-        "one "
-        "table by name is stronger than a pattern. Patterns of tables are kept in the "
-        "options tables, exclude and exclude_columns.\n\n"
+        "of it are. TABLE is DATABASE.TABLE, or the table alone when only one database "
+        "has it, or a pattern with * and ?; COLUMN is a name or a pattern. What is said "
+        "of one table by name is stronger than a pattern. Patterns of tables are kept in "
+        "the options tables, exclude and exclude_columns.\n\n"
+        "The word all selects every table and column but views: what was chosen before "
+        "is forgotten, options of single tables stay. It wants the integration's method "
+        "to be auto.\n\n"
+        "The options --method to --view-key say how this one table is replicated, as far "
+        "as it differs from the integration; --unset takes one back. A table whose "
+        "method, key, where, load or view key changes is copied anew.\n\n"
         "Key columns are always copied. A column that is left out is not read any more; "
-        "it "
-        "stays in the destination, NULL in every row of the next copy. Selected again, "
-        "it "
-        "is back with the next copy. A change takes effect with the next run.\n\n"
+        "it stays in the destination, NULL in every row of the next copy. Selected "
+        "again, it is back with the next copy. A change takes effect with the next "
+        "run.\n\n"
         "Examples:\n"
         "  tailrace select shop\n"
+        "  tailrace select shop all\n"
         "  tailrace select shop customers --show\n"
+        "  tailrace select shop orders --method key --key updated_at\n"
+        "  tailrace select shop orders --unset method,key\n"
+        "  tailrace select shop revenue --view-key day,region --check-key\n"
         "  tailrace select shop shop.audit_log --deselect\n"
         "  tailrace select shop customers phone 'address_*' --deselect\n"
         "  tailrace select shop '*' password --deselect\n",
     .options = SELECT_OPTIONS,
+    .more_table = stream_option_table,
     .min_operands = 1,
     .max_operands = 10000,
     .run = run_select,

@@ -3,7 +3,6 @@
 
 #include "cli/emit.h"
 #include "cli/table.h"
-#include "sync/options.h"
 
 void integration_print_changes(struct buf *out, const struct apply_result *r,
                                bool dry_run, bool json)
@@ -82,6 +81,7 @@ static void emit_stream(struct buf *out, const struct stream_setting *st)
     emit_text(out, "database", st->database);
     emit_text(out, "table", st->table);
     emit_chosen(out, "selected", st->chosen);
+    emit_raw(out, "options", st->options.len == 0 ? STR("{}") : st->options);
     emit_begin(out, "columns", '[');
     for (size_t i = 0; i < st->column_count; i++) {
         emit_begin(out, NULL, '{');
@@ -97,7 +97,8 @@ void integration_print_one(struct buf *out, const struct integration *i,
                            const struct integration_spec *spec, bool json)
 {
     if (!json) {
-        integration_file_write(out, spec, 1, sync_option_table());
+        const struct integration_tables tables = apply_tables();
+        integration_file_write(out, spec, 1, &tables);
         return;
     }
     emit_begin(out, NULL, '{');
@@ -127,6 +128,9 @@ static void emit_tables(struct buf *out, const struct shown_table *list, size_t 
         emit_text(out, "database", list[i].database);
         emit_text(out, "table", list[i].table);
         emit_choice(out, &list[i].choice);
+        emit_text(out, "method", list[i].method);
+        emit_text_or_null(out, "key", list[i].key);
+        emit_raw(out, "options", list[i].options.len == 0 ? STR("{}") : list[i].options);
         emit_begin(out, "columns", '[');
         for (size_t c = 0; c < list[i].column_count; c++) {
             emit_begin(out, NULL, '{');
@@ -161,8 +165,9 @@ static void print_columns(struct buf *out, const struct shown_table *list, size_
 
 static void print_tables(struct buf *out, const struct shown_table *list, size_t count)
 {
-    static const char *const HEADS[] = { "table", "selected", ">columns", "why" };
-    struct table *t = table_new(HEADS, 4);
+    static const char *const HEADS[] = { "table", "selected", "method",
+                                         "key",   ">columns", "why" };
+    struct table *t = table_new(HEADS, 6);
     for (size_t i = 0; i < count; i++) {
         size_t chosen = 0;
         for (size_t c = 0; c < list[i].column_count; c++)
@@ -170,6 +175,8 @@ static void print_tables(struct buf *out, const struct shown_table *list, size_t
         table_printf(t, STR_FMT "." STR_FMT, STR_ARG(list[i].database),
                      STR_ARG(list[i].table));
         table_add(t, str_of(list[i].choice.selected ? "yes" : "no"));
+        table_add(t, list[i].choice.selected ? list[i].method : STR(""));
+        table_add(t, list[i].choice.selected ? list[i].key : STR(""));
         table_printf(t, "%zu of %zu", chosen, list[i].column_count);
         table_add(t, list[i].choice.why);
     }

@@ -30,6 +30,8 @@ struct shown_column {
 struct shown_table {
     struct str database, table;
     struct choice choice;
+    struct str method, key; /* key: the replication key, or empty */
+    struct str options;     /* of this table alone: a JSON object, or empty */
     struct shown_column *columns;
     size_t column_count;
 };

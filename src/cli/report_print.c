@@ -10,8 +10,8 @@
 /* Rows read of which the report does not yet say what became of them. */
 static uint64_t waiting_of(const struct report_row *r)
 {
-    uint64_t known = r->applied + r->superseded + r->filtered + r->quarantined;
-    return r->read > known ? r->read - known : 0;
+    uint64_t told = r->applied + r->superseded + r->filtered + r->quarantined + r->known;
+    return r->read > told ? r->read - told : 0;
 }
 
 static struct report_row sum_of(const struct report_row *rows, size_t count,
@@ -25,6 +25,7 @@ static struct report_row sum_of(const struct report_row *rows, size_t count,
         sum.superseded += rows[i].superseded;
         sum.filtered += rows[i].filtered;
         sum.quarantined += rows[i].quarantined;
+        sum.known += rows[i].known;
         sum.null_by_policy += rows[i].null_by_policy;
         sum.bytes += rows[i].bytes;
         *waiting += waiting_of(&rows[i]);
@@ -63,6 +64,7 @@ static void add_counts(struct buf *out, const struct report_row *r, uint64_t wai
     emit_number(out, "superseded", r->superseded);
     emit_number(out, "filtered", r->filtered);
     emit_number(out, "quarantined", r->quarantined);
+    emit_number(out, "known", r->known);
     emit_number(out, "waiting", waiting);
     emit_number(out, "nulls_by_policy", r->null_by_policy);
     emit_number(out, "bytes", r->bytes);
@@ -111,6 +113,7 @@ enum {
     COL_APPLIED,
     COL_SUPERSEDED,
     COL_FILTERED,
+    COL_KNOWN,
     COL_QUARANTINED,
     COL_WAITING,
     COL_NULLS,
@@ -121,10 +124,19 @@ enum {
 };
 
 static const char *const HEADS[COL_COUNT] = {
-    "table",        "state",       ">read",
-    ">applied",     ">superseded", ">filtered",
-    ">quarantined", ">waiting",    ">nulls by policy",
-    ">bytes",       ">time",       "read between (UTC)",
+    "table",
+    "state",
+    ">read",
+    ">applied",
+    ">superseded",
+    ">filtered",
+    ">known already",
+    ">quarantined",
+    ">waiting",
+    ">nulls by policy",
+    ">bytes",
+    ">time",
+    "read between (UTC)",
 };
 
 static bool is_shown(int column, const struct report_row *sum, uint64_t waiting)
@@ -134,6 +146,8 @@ static bool is_shown(int column, const struct report_row *sum, uint64_t waiting)
         return sum->superseded > 0;
     case COL_FILTERED:
         return sum->filtered > 0;
+    case COL_KNOWN:
+        return sum->known > 0;
     case COL_WAITING:
         return waiting > 0;
     case COL_NULLS:
@@ -166,6 +180,9 @@ static void add_number_cell(struct table *t, int column, const struct report_row
         break;
     case COL_FILTERED:
         add_number(t, r->filtered);
+        break;
+    case COL_KNOWN:
+        add_number(t, r->known);
         break;
     case COL_QUARANTINED:
         add_number(t, r->quarantined);

@@ -12,11 +12,13 @@
 /* What a file of INTEGRATION_FILE_LIMIT takes, with room for the structs around its texts
  * (a stream of 20 bytes becomes one of 64). */
 #define ARENA_LIMIT ((size_t)1 << 30)
+/* Six bytes of JSON for one of the file at most. */
+#define STREAM_OPTIONS_LIMIT (INTEGRATION_FILE_LIMIT * 8)
 
 struct file_reader {
     const char *path;
     yaml_document_t *document;
-    const struct option *table;
+    const struct integration_tables *tables;
     struct arena *arena;
     struct error *err;
 };
@@ -40,6 +42,11 @@ static int refuse_named(struct file_reader *r, const yaml_node_t *node,
     int shown = name.len > 64 ? 64 : (int)name.len;
     (void)snprintf(text, sizeof text, "%s '%.*s'%s", before, shown, name.ptr, after);
     return refuse(r, node, text);
+}
+
+static struct file_place place_of(const yaml_mark_t *at)
+{
+    return (struct file_place){ at->line + 1, at->column + 1 };
 }
 
 static yaml_node_t *node_at(const struct file_reader *r, int index)
@@ -161,8 +168,63 @@ static size_t sequence_count(const yaml_node_t *n)
     return (size_t)(n->data.sequence.items.top - n->data.sequence.items.start);
 }
 
+/* --- options --------------------------------------------------------------------------
+ */
+
+struct option_reading {
+    const struct option *table;
+    struct option_values *values;
+};
+
+/* A number or a truth value may stand plain: the table says what it has to be. */
+static int read_option(struct file_reader *r, void *ctx, const yaml_node_t *key,
+                       const yaml_node_t *value)
+{
+    struct option_reading *reading = ctx;
+    struct error why = { 0 };
+    const struct option *o = option_find(reading->table, scalar_of(key));
+    if (o == NULL)
+        return refuse_named(r, key, "unknown option", scalar_of(key),
+                            ", expected one that docs/reference/options.md lists");
+    if (value->type != YAML_SCALAR_NODE)
+        return refuse_named(r, value, "expected one value for option", scalar_of(key),
+                            "; lists are written with commas");
+    if (option_is_set(reading->values, o->name))
+        return refuse_named(r, key, "option", scalar_of(key), " stands here twice");
+    if (option_set(reading->values, str_of(o->name), scalar_of(value), &why) == 0)
+        return 0;
+    (void)refuse(r, value, why.text);
+    r->err->hint = why.hint;
+    return -1;
+}
+
+static int read_options(struct file_reader *r, struct option_reading *reading,
+                        const yaml_node_t *n)
+{
+    return read_mapping(r, n, "expected options, each with its value", read_option,
+                        reading);
+}
+
 /* --- streams --------------------------------------------------------------------------
  */
+
+static int read_stream_options(struct file_reader *r, struct stream_setting *st,
+                               const yaml_node_t *n)
+{
+    CLEANUP(buf_done) struct buf json;
+    struct option_reading reading = { r->tables->stream,
+                                      option_values_new(r->tables->stream) };
+    int rc = read_options(r, &reading, n);
+    buf_init(&json, STREAM_OPTIONS_LIMIT);
+    if (rc == 0) {
+        option_values_json(&json, reading.values);
+        rc = buf_check(&json, "the options of a table", r->err);
+    }
+    if (rc == 0 && !str_eq(buf_str(&json), STR("{}")))
+        st->options = arena_str(r->arena, buf_str(&json));
+    option_values_free(reading.values);
+    return rc;
+}
 
 struct column_list {
     struct column_setting *list;
@@ -217,87 +279,87 @@ static int read_stream_member(struct file_reader *r, void *ctx, const yaml_node_
         return read_text(r, value, "the name of a table", &st->table);
     if (str_eq(name, STR("columns")))
         return read_columns(r, st, value);
+    if (str_eq(name, STR("options")))
+        return read_stream_options(r, st, value);
     if (!str_eq(name, STR("selected")))
-        return unknown_key(r, key, "database, table, selected, columns");
+        return unknown_key(r, key, "database, table, selected, options, columns");
     if (read_bool(r, value, &yes) != 0)
         return -1;
     st->chosen = yes ? CHOSEN_YES : CHOSEN_NO;
     return 0;
 }
 
+/* A stream with its place, which stays with it when they are put in order. */
+struct placed_stream {
+    struct stream_setting setting;
+    struct file_place place;
+};
+
 static int by_stream(const void *left, const void *right)
 {
-    const struct stream_setting *a = left, *b = right;
+    const struct stream_setting *a = &((const struct placed_stream *)left)->setting;
+    const struct stream_setting *b = &((const struct placed_stream *)right)->setting;
     int order = str_cmp(a->database, b->database);
     return order != 0 ? order : str_cmp(a->table, b->table);
 }
 
 static int read_stream(struct file_reader *r, const yaml_node_t *n, struct map *seen,
-                       struct stream_setting *out)
+                       struct placed_stream *out)
 {
-    if (read_mapping(r, n, "expected a stream: database, table, selected, columns",
-                     read_stream_member, out) != 0)
+    struct stream_setting *st = &out->setting;
+    if (read_mapping(r, n,
+                     "expected a stream: database, table, selected, options, columns",
+                     read_stream_member, st) != 0)
         return -1;
-    if (out->database.len == 0)
+    out->place = place_of(&n->start_mark);
+    if (st->database.len == 0)
         return refuse(r, n, "expected the key 'database' in a stream");
-    if (out->table.len == 0)
+    if (st->table.len == 0)
         return refuse(r, n, "expected the key 'table' in a stream");
-    struct str both =
-        arena_printf(r->arena, "%zu " STR_FMT "." STR_FMT, out->database.len,
-                     STR_ARG(out->database), STR_ARG(out->table));
+    struct str both = arena_printf(r->arena, "%zu " STR_FMT "." STR_FMT, st->database.len,
+                                   STR_ARG(st->database), STR_ARG(st->table));
     if (map_put(seen, both, out) != NULL)
-        return refuse_named(r, n, "table", out->table, " of this database stands twice");
+        return refuse_named(r, n, "table", st->table, " of this database stands twice");
     return 0;
+}
+
+/* What says nothing is nothing. */
+static void keep_streams(struct file_reader *r, struct integration_spec *i,
+                         struct placed_stream *list, size_t count)
+{
+    struct file_place *places = ARENA_ARRAY(r->arena, struct file_place, count + 1);
+    i->streams = ARENA_ARRAY(r->arena, struct stream_setting, count + 1);
+    i->stream_places = places;
+    qsort(list, count, sizeof *list, by_stream);
+    for (size_t k = 0; k < count; k++) {
+        if (setting_is_empty(&list[k].setting))
+            continue;
+        places[i->stream_count] = list[k].place;
+        i->streams[i->stream_count++] = list[k].setting;
+    }
 }
 
 static int read_streams(struct file_reader *r, struct integration_spec *i,
                         const yaml_node_t *n)
 {
     int rc = 0;
+    size_t count = 0;
     if (n->type != YAML_SEQUENCE_NODE)
         return refuse(r, n, "expected a list of streams");
-    i->streams = ARENA_ARRAY(r->arena, struct stream_setting, sequence_count(n) + 1);
+    struct placed_stream *list =
+        ARENA_ARRAY(r->arena, struct placed_stream, sequence_count(n) + 1);
     struct map *seen = map_new();
     for (const yaml_node_item_t *item = n->data.sequence.items.start;
          item < n->data.sequence.items.top && rc == 0; item++)
-        rc = read_stream(r, node_at(r, *item), seen, &i->streams[i->stream_count++]);
+        rc = read_stream(r, node_at(r, *item), seen, &list[count++]);
     map_free(seen);
-    if (rc != 0)
-        return -1;
-    qsort(i->streams, i->stream_count, sizeof *i->streams, by_stream);
-    /* What says nothing is nothing. */
-    size_t left = 0;
-    for (size_t k = 0; k < i->stream_count; k++)
-        if (i->streams[k].chosen != CHOSEN_BY_PATTERN || i->streams[k].column_count > 0)
-            i->streams[left++] = i->streams[k];
-    i->stream_count = left;
-    return 0;
+    if (rc == 0)
+        keep_streams(r, i, list, count);
+    return rc;
 }
 
 /* --- integrations ---------------------------------------------------------------------
  */
-
-/* A number or a truth value may stand plain: the table says what it has to be. */
-static int read_option(struct file_reader *r, void *ctx, const yaml_node_t *key,
-                       const yaml_node_t *value)
-{
-    struct integration_spec *i = ctx;
-    struct error why = { 0 };
-    const struct option *o = option_find(r->table, scalar_of(key));
-    if (o == NULL)
-        return refuse_named(r, key, "unknown option", scalar_of(key),
-                            ", expected one that docs/reference/options.md lists");
-    if (value->type != YAML_SCALAR_NODE)
-        return refuse_named(r, value, "expected one value for option", scalar_of(key),
-                            "; lists are written with commas");
-    if (option_is_set(i->options, o->name))
-        return refuse_named(r, key, "option", scalar_of(key), " stands here twice");
-    if (option_set(i->options, str_of(o->name), scalar_of(value), &why) == 0)
-        return 0;
-    (void)refuse(r, value, why.text);
-    r->err->hint = why.hint;
-    return -1;
-}
 
 static int read_source(struct file_reader *r, const yaml_node_t *n, struct str *out)
 {
@@ -345,14 +407,13 @@ static int read_member(struct file_reader *r, void *ctx, const yaml_node_t *key,
     if (str_eq(name, STR("destination")))
         return read_destination(r, value, &i->destination);
     if (str_eq(name, STR("options")))
-        return read_mapping(r, value, "expected options, each with its value",
-                            read_option, i);
+        return read_options(
+            r, &(struct option_reading){ r->tables->integration, i->options }, value);
     if (str_eq(name, STR("streams")))
         return read_streams(r, i, value);
     if (!str_eq(name, STR("name")))
         return unknown_key(r, key, "name, source, destination, options, streams");
-    i->line = value->start_mark.line + 1;
-    i->column = value->start_mark.column + 1;
+    i->place = place_of(&value->start_mark);
     return read_text(r, value, "the name of an integration", &i->name);
 }
 
@@ -371,7 +432,7 @@ static int read_integration(struct file_reader *r, const yaml_node_t *n,
         return refuse(r, n, "expected the key 'destination' in an integration");
     if (map_put(names, out->name, out) == NULL)
         return 0;
-    yaml_mark_t at = { .line = out->line - 1, .column = out->column - 1 };
+    yaml_mark_t at = { .line = out->place.line - 1, .column = out->place.column - 1 };
     char text[200];
     (void)snprintf(text, sizeof text,
                    "integration '%.*s' stands in this file twice, expected another name",
@@ -393,7 +454,7 @@ static int read_root(struct file_reader *r, void *ctx, const yaml_node_t *key,
     for (const yaml_node_item_t *item = value->data.sequence.items.start;
          item < value->data.sequence.items.top && rc == 0; item++) {
         struct integration_spec *i = &f->list[f->count++];
-        i->options = option_values_new(r->table);
+        i->options = option_values_new(r->tables->integration);
         rc = read_integration(r, node_at(r, *item), names, i);
     }
     map_free(names);
@@ -443,7 +504,8 @@ static int read_document(struct file_reader *r, struct integration_file *out)
     return out->list == NULL ? refuse(r, root, EXPECTED) : 0;
 }
 
-int integration_file_parse(const char *path, struct str text, const struct option *table,
+int integration_file_parse(const char *path, struct str text,
+                           const struct integration_tables *tables,
                            struct integration_file *out, struct error *err)
 {
     yaml_parser_t parser;
@@ -451,7 +513,7 @@ int integration_file_parse(const char *path, struct str text, const struct optio
     *out = (struct integration_file){ .arena = arena_new(ARENA_LIMIT) };
     struct file_reader r = { .path = path,
                              .document = &document,
-                             .table = table,
+                             .tables = tables,
                              .arena = out->arena,
                              .err = err };
     int rc = -1;
@@ -546,12 +608,35 @@ static const char *truth(enum chosen c)
     return c == CHOSEN_YES ? "true" : "false";
 }
 
-static void write_stream(struct buf *out, const struct stream_setting *st)
+static void write_options(struct buf *out, const char *indent, const struct option *table,
+                          const struct option_values *v)
+{
+    bool any = false;
+    for (const struct option *o = table; o->name != NULL; o++) {
+        if (o->type == OPTION_SECRET || option_is_default(v, o->name))
+            continue;
+        if (!any)
+            buf_printf(out, "%soptions:\n", indent);
+        any = true;
+        buf_printf(out, "%s  ", indent);
+        put_member(out, "", o->name, option_text(v, o->name));
+    }
+}
+
+static void write_stream(struct buf *out, const struct stream_setting *st,
+                         const struct option *table)
 {
     put_member(out, "      - ", "database", st->database);
     put_member(out, "        ", "table", st->table);
     if (st->chosen != CHOSEN_BY_PATTERN)
         buf_printf(out, "        selected: %s\n", truth(st->chosen));
+    if (st->options.len > 0) {
+        struct option_values *v = option_values_new(table);
+        struct error ignored = { 0 }; /* they were checked when they were set */
+        (void)option_set_json(v, st->options, &ignored);
+        write_options(out, "        ", table, v);
+        option_values_free(v);
+    }
     if (st->column_count > 0)
         buf_add_text(out, "        columns:\n");
     for (size_t i = 0; i < st->column_count; i++) {
@@ -562,36 +647,27 @@ static void write_stream(struct buf *out, const struct stream_setting *st)
 }
 
 static void write_integration(struct buf *out, const struct integration_spec *i,
-                              const struct option *table)
+                              const struct integration_tables *tables)
 {
     bool any = false;
     put_member(out, "  - ", "name", i->name);
     put_member(out, "    ", "source", i->source);
     put_member(out, "    ", "destination", i->destination);
-    for (const struct option *o = table; o->name != NULL; o++) {
-        if (o->type == OPTION_SECRET || option_is_default(i->options, o->name))
-            continue;
-        if (!any)
-            buf_add_text(out, "    options:\n");
-        any = true;
-        put_member(out, "      ", o->name, option_text(i->options, o->name));
-    }
-    any = false;
+    write_options(out, "    ", tables->integration, i->options);
     for (size_t k = 0; k < i->stream_count; k++) {
-        const struct stream_setting *st = &i->streams[k];
-        if (st->chosen == CHOSEN_BY_PATTERN && st->column_count == 0)
+        if (setting_is_empty(&i->streams[k]))
             continue;
         if (!any)
             buf_add_text(out, "    streams:\n");
         any = true;
-        write_stream(out, st);
+        write_stream(out, &i->streams[k], tables->stream);
     }
 }
 
 void integration_file_write(struct buf *out, const struct integration_spec *list,
-                            size_t count, const struct option *table)
+                            size_t count, const struct integration_tables *tables)
 {
     buf_add_text(out, count == 0 ? "integrations: []\n" : "integrations:\n");
     for (size_t i = 0; i < count; i++)
-        write_integration(out, &list[i], table);
+        write_integration(out, &list[i], tables);
 }

@@ -12,6 +12,9 @@
  *           - database: shop
  *             table: customers
  *             selected: true
+ *             options:
+ *               method: key
+ *               key: updated_at
  *             columns:
  *               phone: false
  *
@@ -35,12 +38,17 @@
 
 #define INTEGRATION_FILE_LIMIT ((size_t)16 << 20)
 
+struct file_place {
+    size_t line, column; /* from 1; 0: in no file */
+};
+
 struct integration_spec {
     struct str name, source, destination; /* URLs as written; no password */
     struct option_values *options;        /* owned */
     struct stream_setting *streams;       /* in order of database and table */
     size_t stream_count;
-    size_t line, column; /* of its name; 0 when it comes from no file */
+    struct file_place place;                /* of its name */
+    const struct file_place *stream_places; /* as many as streams; NULL: in no file */
 };
 
 struct integration_file {
@@ -49,15 +57,20 @@ struct integration_file {
     size_t count;
 };
 
-/* path is only for errors. table: the options that an integration has; it must live as
- * long as the file. Nothing to free when it fails. */
-int integration_file_parse(const char *path, struct str text, const struct option *table,
+/* The options that there are. What the two point to must live as long as the file. */
+struct integration_tables {
+    const struct option *integration, *stream;
+};
+
+/* path is only for errors. Nothing to free when it fails. */
+int integration_file_parse(const char *path, struct str text,
+                           const struct integration_tables *tables,
                            struct integration_file *out, struct error *err);
 void integration_file_free(struct integration_file *f);
 
 /* The text that parses to the same list. Options that equal their defaults are left out,
  * and so are tables of which nothing is said. */
 void integration_file_write(struct buf *out, const struct integration_spec *list,
-                            size_t count, const struct option *table);
+                            size_t count, const struct integration_tables *tables);
 
 #endif

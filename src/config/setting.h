@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum chosen {
@@ -31,6 +32,12 @@ struct stream_setting {
     struct str options; /* JSON object, as option_values_json() writes it, of what was set
                            for this table alone (sync/options.h); empty: nothing */
 };
+
+static inline bool setting_is_empty(const struct stream_setting *st)
+{
+    return st->chosen == CHOSEN_BY_PATTERN && st->column_count == 0 &&
+           st->options.len == 0;
+}
 
 /* Has '*' or '?': a pattern and no name. */
 static inline bool setting_is_pattern(struct str text)

@@ -130,7 +130,8 @@ int state_job_list(struct state *s, struct arena *a, const struct job_page *page
 
 #define REPORT_COLUMNS                                                                  \
     "db, tbl, target, method, state, error, read_rows, applied, superseded, filtered, " \
-    "quarantined, null_by_policy, bytes, first_read_at, last_read_at, took_us, version"
+    "quarantined, known, null_by_policy, bytes, first_read_at, last_read_at, took_us, " \
+    "version"
 
 int state_report_save(struct state *s, int64_t job, const struct report_row *r,
                       struct error *err)
@@ -140,21 +141,27 @@ int state_report_save(struct state *s, int64_t job, const struct report_row *r,
                     "INSERT OR REPLACE INTO report (job, " REPORT_COLUMNS
                     ") VALUES (?1, ?2, "
                     "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
-                    "?18)",
+                    "?18, ?19)",
                     err) != 0)
         return -1;
     const struct str texts[] = { r->database, r->table, r->target,
                                  r->method,   r->state, r->error };
-    const int64_t numbers[] = { (int64_t)r->read,        (int64_t)r->applied,
-                                (int64_t)r->superseded,  (int64_t)r->filtered,
-                                (int64_t)r->quarantined, (int64_t)r->null_by_policy,
-                                (int64_t)r->bytes,       r->first_read_at,
-                                r->last_read_at,         r->took_us,
+    const int64_t numbers[] = { (int64_t)r->read,
+                                (int64_t)r->applied,
+                                (int64_t)r->superseded,
+                                (int64_t)r->filtered,
+                                (int64_t)r->quarantined,
+                                (int64_t)r->known,
+                                (int64_t)r->null_by_policy,
+                                (int64_t)r->bytes,
+                                r->first_read_at,
+                                r->last_read_at,
+                                r->took_us,
                                 (int64_t)r->version };
     query_int(&q, 1, job);
     for (int i = 0; i < 6; i++)
         query_text(&q, 2 + i, texts[i]);
-    for (int i = 0; i < 11; i++)
+    for (int i = 0; i < 12; i++)
         query_int(&q, 8 + i, numbers[i]);
     return query_run(&q, err);
 }
@@ -163,17 +170,17 @@ static void read_report(struct query *q, struct arena *a, struct report_row *r)
 {
     struct str *const texts[] = { &r->database, &r->table, &r->target,
                                   &r->method,   &r->state, &r->error };
-    uint64_t *const counts[] = { &r->read,     &r->applied,     &r->superseded,
-                                 &r->filtered, &r->quarantined, &r->null_by_policy,
-                                 &r->bytes };
+    uint64_t *const counts[] = { &r->read,           &r->applied,     &r->superseded,
+                                 &r->filtered,       &r->quarantined, &r->known,
+                                 &r->null_by_policy, &r->bytes };
     for (int i = 0; i < 6; i++)
         *texts[i] = query_column_text(q, a, i);
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 8; i++)
         *counts[i] = (uint64_t)query_column_int(q, 6 + i);
-    r->first_read_at = query_column_int(q, 13);
-    r->last_read_at = query_column_int(q, 14);
-    r->took_us = query_column_int(q, 15);
-    r->version = (uint64_t)query_column_int(q, 16);
+    r->first_read_at = query_column_int(q, 14);
+    r->last_read_at = query_column_int(q, 15);
+    r->took_us = query_column_int(q, 16);
+    r->version = (uint64_t)query_column_int(q, 17);
 }
 
 int state_report_list(struct state *s, struct arena *a, int64_t job,

@@ -13,10 +13,11 @@ static int list_streams(struct state *s, struct arena *a, struct str integration
 {
     struct query q;
     size_t cap = 0;
-    if (query_begin(&q, s,
-                    "SELECT db, tbl, chosen FROM stream_setting WHERE integration = ?1 "
-                    "ORDER BY db, tbl",
-                    err) != 0)
+    if (query_begin(
+            &q, s,
+            "SELECT db, tbl, chosen, options FROM stream_setting WHERE integration = ?1 "
+            "ORDER BY db, tbl",
+            err) != 0)
         return -1;
     query_text(&q, 1, integration);
     while (query_step(&q)) {
@@ -24,7 +25,8 @@ static int list_streams(struct state *s, struct arena *a, struct str integration
         (*out)[(*count)++] =
             (struct stream_setting){ .database = query_column_text(&q, a, 0),
                                      .table = query_column_text(&q, a, 1),
-                                     .chosen = chosen_of(query_column_int(&q, 2)) };
+                                     .chosen = chosen_of(query_column_int(&q, 2)),
+                                     .options = query_column_text(&q, a, 3) };
     }
     return query_end(&q, err);
 }
@@ -87,13 +89,14 @@ static int insert_stream(struct state *s, struct str integration,
                          const struct stream_setting *st, struct error *err)
 {
     struct query q;
-    if (query_begin(&q, s, "INSERT INTO stream_setting VALUES (?1, ?2, ?3, ?4)", err) !=
-        0)
+    if (query_begin(&q, s, "INSERT INTO stream_setting VALUES (?1, ?2, ?3, ?4, ?5)",
+                    err) != 0)
         return -1;
     query_text(&q, 1, integration);
     query_text(&q, 2, st->database);
     query_text(&q, 3, st->table);
     query_int(&q, 4, st->chosen);
+    query_text(&q, 5, st->options);
     if (query_run(&q, err) != 0)
         return -1;
     for (size_t i = 0; i < st->column_count; i++) {

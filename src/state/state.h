@@ -164,7 +164,9 @@ struct job_row {
 struct report_row {
     struct str database, table, target, method,
         state; /* state: "live", "copying", "failed" */
-    uint64_t read, applied, superseded, filtered, quarantined, null_by_policy, bytes;
+    uint64_t read, applied, superseded, filtered, quarantined;
+    uint64_t known; /* read again and known already: not loaded */
+    uint64_t null_by_policy, bytes;
     int64_t first_read_at, last_read_at, took_us;
     uint64_t version;
     struct str error; /* why this stream did not finish */

@@ -3,14 +3,17 @@
  * Integrations as data: what the state has as a list, a list made the state, and the
  * difference between the two in words. Takes effect with the next run.
  *
- * Errors: those of integration_record(); for a list from a file with its place in front.
- * Thread: the caller's.
+ * Errors: those of integration_record() and stream_options_parse(); for a list from a
+ * file with their place in front. Thread: the caller's.
  */
 #ifndef SYNC_APPLY_H
 #define SYNC_APPLY_H
 
 #include "config/integration_file.h"
 #include "state/state.h"
+
+/* What an integration and a table in it can be told. */
+struct integration_tables apply_tables(void);
 
 /* The integration as the state has it. Texts live in the arena; out->options is the
  * caller's to free. 1 found, 0 not there, -1 error. */

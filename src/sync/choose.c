@@ -2,10 +2,12 @@
 #include "sync/choose.h"
 
 #include "base/alloc.h"
+#include "sync/options.h"
 
 #include <stdlib.h>
 
 #define LIST_BYTES ((size_t)1 << 20)
+#define OPTIONS_BYTES ((size_t)1 << 20)
 
 /* --- single tables and columns --------------------------------------------------------
  */
@@ -46,7 +48,7 @@ static void tidy(struct integration_spec *i)
 {
     size_t left = 0;
     for (size_t k = 0; k < i->stream_count; k++)
-        if (i->streams[k].chosen != CHOSEN_BY_PATTERN || i->streams[k].column_count > 0)
+        if (!setting_is_empty(&i->streams[k]))
             i->streams[left++] = i->streams[k];
     i->stream_count = left;
     qsort(i->streams, left, sizeof *i->streams, stream_order);
@@ -78,10 +80,10 @@ void choose_column(struct arena *a, struct integration_spec *i, struct str datab
     tidy(i);
 }
 
-/* --- lists of patterns ----------------------------------------------------------------
+/* --- options of one table -------------------------------------------------------------
  */
 
-static bool next_pattern(struct str *rest, struct str *out)
+static bool next_part(struct str *rest, struct str *out)
 {
     while (rest->len > 0) {
         *out = str_trim(str_cut(*rest, ',', rest));
@@ -91,11 +93,108 @@ static bool next_pattern(struct str *rest, struct str *out)
     return false;
 }
 
+static bool is_unset(struct str unset, const struct option *o)
+{
+    struct str name = { 0 };
+    while (next_part(&unset, &name))
+        if (option_find(stream_option_table(), name) == o)
+            return true;
+    return false;
+}
+
+static int check_unset(const struct option_change *change, struct error *err)
+{
+    struct str rest = change->unset, name = { 0 };
+    while (next_part(&rest, &name)) {
+        const struct option *o = option_find(stream_option_table(), name);
+        if (o == NULL) {
+            (void)error_set(err, ERR_CONFIG, "a table has no option '" STR_FMT "'",
+                            STR_ARG(name));
+            err->hint = "docs/reference/options.md lists them.";
+            return -1;
+        }
+        if (option_is_set(change->set, o->name))
+            return error_set(err, ERR_CONFIG, "option '%s' is set and unset at once",
+                             o->name);
+    }
+    return 0;
+}
+
+/* All that is set after the change. */
+static int change_values(struct option_values *v, const struct option_values *before,
+                         const struct option_change *change, struct error *err)
+{
+    for (const struct option *o = stream_option_table(); o->name != NULL; o++) {
+        const struct option_values *from =
+            option_is_set(change->set, o->name) ? change->set : before;
+        if (!option_is_set(from, o->name) || is_unset(change->unset, o))
+            continue;
+        if (option_set(v, str_of(o->name), option_text(from, o->name), err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int choose_options(struct arena *a, struct integration_spec *i,
+                   const struct stream_name *of, const struct option_change *change,
+                   struct error *err)
+{
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, OPTIONS_BYTES);
+    if (check_unset(change, err) != 0)
+        return -1;
+    struct stream_setting *st = setting_of(a, i, of->database, of->table);
+    struct option_values *before = option_values_new(stream_option_table());
+    struct option_values *now = option_values_new(stream_option_table());
+    int rc = st->options.len == 0 ? 0 : option_set_json(before, st->options, err);
+    if (rc == 0)
+        rc = change_values(now, before, change, err);
+    if (rc == 0) {
+        option_values_json(&json, now);
+        rc = buf_check(&json, "the options of a table", err);
+    }
+    option_values_free(before);
+    option_values_free(now);
+    if (rc != 0)
+        return -1;
+    st->options = str_eq(buf_str(&json), STR("{}")) ? (struct str){ 0 }
+                                                    : arena_str(a, buf_str(&json));
+    tidy(i);
+    return 0;
+}
+
+int choose_all(struct integration_spec *i, struct error *err)
+{
+    static const char *const LISTS[] = { "tables", "exclude", "exclude_columns" };
+    if (option_number(i->options, "method") != METHOD_AUTO) {
+        (void)error_set(err, ERR_CONFIG,
+                        "all tables are selected in one word only while the "
+                        "integration's method is 'auto'; it is '" STR_FMT "'",
+                        STR_ARG(option_text(i->options, "method")));
+        err->hint = "Set the integration's method to auto (`tailrace export`, then "
+                    "`tailrace apply`), or select '*'.";
+        return -1;
+    }
+    for (size_t k = 0; k < sizeof LISTS / sizeof *LISTS; k++)
+        if (option_set(i->options, str_of(LISTS[k]), (struct str){ 0 }, err) != 0)
+            return -1;
+    for (size_t k = 0; k < i->stream_count; k++) {
+        i->streams[k].chosen = CHOSEN_BY_PATTERN;
+        i->streams[k].columns = NULL;
+        i->streams[k].column_count = 0;
+    }
+    tidy(i);
+    return 0;
+}
+
+/* --- lists of patterns ----------------------------------------------------------------
+ */
+
 static bool list_has(const struct integration_spec *i, const char *option,
                      struct str pattern)
 {
     struct str rest = option_text(i->options, option), one = { 0 };
-    while (next_pattern(&rest, &one))
+    while (next_part(&rest, &one))
         if (str_eq(one, pattern))
             return true;
     return false;
@@ -109,7 +208,7 @@ static int edit_list(struct integration_spec *i, const char *option, struct str 
     struct str rest = option_text(i->options, option), one = { 0 };
     bool there = false;
     buf_init(&text, LIST_BYTES);
-    while (next_pattern(&rest, &one)) {
+    while (next_part(&rest, &one)) {
         if (out.len > 0 && str_eq(one, out))
             continue;
         there = there || str_eq(one, in);

@@ -4,6 +4,7 @@ import time
 import pytest
 
 from support import exits
+from support.program import Program
 
 SECRET = "marked-5f2c9a"
 
@@ -181,6 +182,16 @@ def test_new_tables_join_by_pattern_and_not_by_name(server, make_database, tailr
 # --- files
 
 
+ONE_TABLE = [["method: key", "key: updated_at", "from: '2024-01-01'", "look_back: 10min", "where: \"a > 'x: #'\""],
+             ["method: key", "key: id", "from: 7", "look_back_units: 50", "sweep: yes"], ["load: append"], ["method: auto"],
+             ["view_key: 'a, b'", "sweep: no", "method: full"], []]
+
+
+def options_of(i):
+    options = ONE_TABLE[i % len(ONE_TABLE)]
+    return ["        options:"] + ["          " + o for o in options] if options else []
+
+
 def many(count):
     lines = ["integrations:"]
     for name in ("one", "two"):
@@ -188,7 +199,7 @@ def many(count):
                   "    options:", "      exclude_columns: secret", "    streams:"]
         for i in range(count // 2):
             lines += [f"      - database: d{i % 7}", f"        table: \"t {i}: x\"", f"        selected: {'true' if i % 3 else 'false'}",
-                      "        columns:", f"          c{i}: false", "          \"tmp_*\": false", "          keep: true"]
+                      *options_of(i), "        columns:", f"          c{i}: false", "          \"tmp_*\": false", "          keep: true"]
     return "\n".join(lines) + "\n"
 
 
@@ -200,12 +211,20 @@ def test_apply_and_export_round_trip_on_500_streams(tailrace):
     assert tailrace.run("integration", "list", "--json").expect(exits.OK).json == []
     first = tailrace.run("apply", path).expect(exits.OK)
     assert dry.out.startswith(first.out)
-    assert first.out.count("\n") == 2 * (4 + 250 * 4)
+    said = sum(len(ONE_TABLE[i % len(ONE_TABLE)]) for i in range(250))
+    assert first.out.count("\n") == 2 * (4 + 250 * 4 + said)
+    assert "one: table d0.t 0: x, option where: (none) -> a > 'x: #'\n" in first.out
     assert tailrace.run("apply", path).expect(exits.OK).out == "nothing changes\n"
     exported = tailrace.run("export").expect(exits.OK).out
     path.write_text(exported)
     assert tailrace.run("apply", path).expect(exits.OK).out == "nothing changes\n"
     assert tailrace.run("export", "one", "two").expect(exits.OK).out == exported
+    # into an empty data directory: the same bytes
+    elsewhere = Program(tailrace.binary, tailrace.folder / "elsewhere")
+    elsewhere.folder.mkdir()
+    elsewhere.run("apply", path).expect(exits.OK)
+    assert elsewhere.run("export").expect(exits.OK).out == exported
+    assert elsewhere.run("apply", path).expect(exits.OK).out == "nothing changes\n"
     assert time.monotonic() - start < 20
     listed = tailrace.run("integration", "list", "--json").expect(exits.OK).json
     assert [i["name"] for i in listed] == ["one", "two"]
@@ -228,6 +247,53 @@ def test_a_wrong_file_says_where_and_changes_nothing(tailrace):
     place = path.read_text().split("\n").index("  - name: One") + 1
     tailrace.run("apply", path).fails(exits.CONFIG, f"{path}:{place}:11: ", "has the destination schema 'one' already")
     assert tailrace.run("export").expect(exits.OK).out == before
+
+
+# What stands in the file of many(), what in its place (^ before what is complained of), what was expected.
+MISTAKES = [("name: two", "name: ^one", "expected another name"),
+            ("source: mysql", "source: ^7\n    sources: mysql", "expected the URL of a source"),
+            ("    destination:", "    ^destinations:", "expected one of name, source"),
+            ("exclude_columns: secret", "^exclude_colums: secret", "expected one that"),
+            ("exclude_columns: secret", "exclude_columns: ^[secret]", "lists are written with commas"),
+            ("exclude_columns: secret", "new_columns: ^maybe", "'select' or 'ignore' was expected"),
+            ("table: \"t 0: x\"", "table: ^5", "put it in quotes"),
+            ("selected: true", "selected: ^1", "expected true or false"),
+            ("method: key", "method: ^log", "'auto', 'full' or 'key' was expected"),
+            ("key: updated_at", "^keys: updated_at", "unknown option 'keys'"),
+            ("key: updated_at", "^tables: updated_at", "unknown option 'tables'"),
+            ("look_back: 10min", "look_back: ^10", "us, ms, s, min, h or d was expected"),
+            ("look_back_units: 50", "look_back_units: ^-1", "at least 0 was expected"),
+            ("sweep: yes", "sweep: ^maybe", "'true' or 'false' was expected"),
+            ("load: append", "load: append\n          ^load: mirror", "stands here twice"),
+            ("          keep: true", "          ^tmp_*: true", "stands here twice"),
+            ("        options:", "       ^  options:", "expected YAML"),
+            ("    streams:", "    streams: ^{}\n    stream:", "expected a list of streams")]
+
+
+@pytest.mark.parametrize("there, mistake, expected", MISTAKES)
+def test_every_mistake_in_a_file_has_its_place_and_changes_nothing(tailrace, there, mistake, expected):
+    path = tailrace.folder / "f.yaml"
+    path.write_text(many(20))
+    tailrace.run("apply", path).expect(exits.OK)
+    before = tailrace.run("export").out
+    wrong = many(20).replace("/nowhere/x", "/elsewhere/x").replace(there, mistake, 1)
+    assert "^" in wrong
+    head = wrong[:wrong.index("^")].split("\n")
+    path.write_text(wrong.replace("^", "", 1))
+    result = tailrace.run("apply", path).fails(exits.CONFIG, expected, hint=False)
+    if "YAML" not in expected:  # there the parser says where it noticed
+        assert f"{path}:{len(head)}:{len(head[-1]) + 1}: " in result.err, result.err
+    assert tailrace.run("export").out == before
+
+
+def test_what_does_not_fit_together_names_the_table_and_its_place(tailrace):
+    path = tailrace.folder / "f.yaml"
+    path.write_text(many(20).replace("key: updated_at", "where: b"))
+    tailrace.run("apply", path).fails(exits.CONFIG, f"{path}:8:9: table 'd0.t 0: x': option 'method' is 'key'")
+    assert tailrace.run("integration", "list", "--json").json == []
+    # an integration's key is the key of all its tables
+    path.write_text(many(20).replace("key: updated_at", "look_back: 1min").replace("exclude_columns: secret", "key: id"))
+    tailrace.run("apply", path).expect(exits.OK)
 
 
 def test_a_password_stands_in_no_file(tailrace):

@@ -19,10 +19,11 @@ static const struct report_row rows[] = {
       .target = { "orders", 6 },
       .method = { "full", 4 },
       .state = { "live", 4 },
-      .read = 1000,
+      .read = 1007,
       .applied = 990,
       .superseded = 4,
       .filtered = 1,
+      .known = 7,
       .quarantined = 5,
       .bytes = 1200000,
       .first_read_at = NOON,
@@ -55,9 +56,9 @@ static json_int_t number(const json_t *o, const char *name)
 static void json_is_whole_and_adds_up(void **state)
 {
     (void)state;
-    static const char *const counts[] = { "read",     "applied",        "superseded",
-                                          "filtered", "quarantined",    "waiting",
-                                          "bytes",    "nulls_by_policy" };
+    static const char *const counts[] = { "read",     "applied", "superseded",
+                                          "filtered", "known",   "quarantined",
+                                          "waiting",  "bytes",   "nulls_by_policy" };
     CLEANUP(buf_done) struct buf out;
     print(&out, 2, true);
     json_t *root = json_loads(buf_text(&out), JSON_REJECT_DUPLICATES, NULL);
@@ -74,7 +75,7 @@ static void json_is_whole_and_adds_up(void **state)
         assert_int_equal(number(s, "read"),
                          number(s, "applied") + number(s, "superseded") +
                              number(s, "filtered") + number(s, "quarantined") +
-                             number(s, "waiting"));
+                             number(s, "known") + number(s, "waiting"));
     }
     const json_t *first = json_array_get(streams, 0);
     assert_string_equal(json_string_value(json_object_get(first, "table")), "or\"ders");
@@ -100,6 +101,7 @@ static void people_read_what_became_of_the_rows(void **state)
     has(&out, "run 7 of 'shop': partial, began 2026-03-01 12:00:00 UTC, 12.3s\n");
     has(&out, "2026-03-01 12:00:00.000 to 12:00:01.500");
     has(&out, "superseded");
+    has(&out, "known already");
     has(&out, "\nall ");
     has(&out, "1,010"); /* 990 and 20 applied */
     has(&out, "shop.items: the table is gone\n");
@@ -114,10 +116,11 @@ static void columns_without_news_are_left_out(void **state)
     CLEANUP(buf_done) struct buf out;
     struct report_row quiet = rows[0];
     quiet.read = quiet.applied = 10;
-    quiet.superseded = quiet.filtered = quiet.quarantined = 0;
+    quiet.superseded = quiet.filtered = quiet.quarantined = quiet.known = 0;
     buf_init(&out, (size_t)1 << 20);
     report_print(&out, &job, &quiet, 1, false);
     assert_null(strstr(buf_text(&out), "superseded"));
+    assert_null(strstr(buf_text(&out), "known"));
     assert_null(strstr(buf_text(&out), "filtered"));
     assert_null(strstr(buf_text(&out), "waiting"));
     assert_null(strstr(buf_text(&out), "_sdc_rejected"));

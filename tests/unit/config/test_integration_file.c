@@ -11,13 +11,23 @@ static const struct option TABLE[] = {
     { 0 },
 };
 
+static const char *const METHODS[] = { "full", "key", NULL };
+static const struct option STREAM_TABLE[] = {
+    { "method", OPTION_CHOICE, "", 0, 0, METHODS, "A choice." },
+    { "key", OPTION_TEXT, "", 0, 0, NULL, "A text." },
+    { "look_back", OPTION_DURATION, "", 0, 0, NULL, "A duration." },
+    { "sweep", OPTION_BOOL, "", 0, 0, NULL, "A truth value." },
+    { 0 },
+};
+static const struct integration_tables TABLES = { TABLE, STREAM_TABLE };
+
 #define HEAD "integrations:\n- name: shop\n"
 #define ENDS "  source: mysql://u@h/d\n  destination: duckdb:/x\n"
 
 static void parse(const char *text, struct integration_file *out)
 {
     struct error err = { 0 };
-    if (integration_file_parse("f.yaml", str_of(text), TABLE, out, &err) != 0) {
+    if (integration_file_parse("f.yaml", str_of(text), &TABLES, out, &err) != 0) {
         print_error("%s\n", err.text);
         fail();
     }
@@ -28,7 +38,8 @@ static void expect_error(const char *text, const char *place, const char *words)
 {
     struct integration_file f = { 0 };
     struct error err = { 0 };
-    assert_int_equal(integration_file_parse("f.yaml", str_of(text), TABLE, &f, &err), -1);
+    assert_int_equal(integration_file_parse("f.yaml", str_of(text), &TABLES, &f, &err),
+                     -1);
     assert_int_equal(err.code, ERR_CONFIG);
     assert_null(f.list);
     char want[64];
@@ -50,6 +61,7 @@ static void a_whole_integration_is_read(void **state)
           "  - {table: '2023', database: d}\n"
           "  - database: d\n"
           "    table: a\n"
+          "    options: {sweep: no, key: b, look_back: ' 5min '}\n"
           "    columns: {y: true, 'x*': false}\n",
           &f);
     const struct integration_spec *i = f.list;
@@ -57,14 +69,19 @@ static void a_whole_integration_is_read(void **state)
     assert_str(i->name, "shop");
     assert_str(i->source, "mysql://u@h/d");
     assert_str(i->destination, "duckdb:/x");
-    assert_int_equal(i->line, 3);
-    assert_int_equal(i->column, 9);
+    assert_int_equal(i->place.line, 3);
+    assert_int_equal(i->place.column, 9);
     assert_str(option_text(i->options, "exclude"), "*_old");
     assert_int_equal(option_number(i->options, "source_connections"), 4);
     assert_true(option_bool(i->options, "one_view"));
     assert_true(option_is_default(i->options, "dates"));
     assert_int_equal(i->stream_count, 2); /* of '2023' nothing is said */
     assert_str(i->streams[0].table, "a");
+    assert_int_equal(i->stream_places[0].line, 10);
+    assert_int_equal(i->stream_places[0].column, 5);
+    assert_int_equal(i->stream_places[1].line, 8);
+    assert_str(i->streams[0].options,
+               "{\"key\":\"b\",\"look_back\":\"5min\",\"sweep\":\"no\"}");
     assert_int_equal(i->streams[0].chosen, CHOSEN_BY_PATTERN);
     assert_int_equal(i->streams[0].column_count, 2);
     assert_str(i->streams[0].columns[0].column, "x*");
@@ -135,7 +152,7 @@ static void urls_are_checked_and_a_password_is_refused(void **state)
     struct error err = { 0 };
     assert_int_equal(integration_file_parse("f",
                                             STR(HEAD "  source: mysql://u:s3cr3t@h/d\n"),
-                                            TABLE, &f, &err),
+                                            &TABLES, &f, &err),
                      -1);
     assert_null(strstr(err.text, "s3cr3t"));
     assert_non_null(err.hint);
@@ -183,6 +200,28 @@ static void streams_are_checked(void **state)
                  "7:5", "twice");
 }
 
+#define STREAM HEAD ENDS "  streams:\n  - database: d\n    table: t\n    options:"
+
+static void options_of_a_stream_are_checked_by_theirs(void **state)
+{
+    (void)state;
+    struct integration_file f = { 0 };
+    expect_error(STREAM " 5\n", "8:14", "expected options");
+    expect_error(STREAM "\n      keys: a\n", "9:7", "unknown option 'keys'");
+    expect_error(STREAM "\n      exclude: a\n", "9:7", "unknown option 'exclude'");
+    expect_error(STREAM "\n      method: log\n", "9:15", "'full' or 'key' was expected");
+    expect_error(STREAM "\n      method:\n", "9:14", "'full' or 'key' was expected");
+    expect_error(STREAM "\n      key: [a, b]\n", "9:12", "commas");
+    expect_error(STREAM "\n      look_back: 5\n", "9:18", "h or d was expected");
+    expect_error(STREAM "\n      sweep: perhaps\n", "9:14", "'true' or 'false'");
+    expect_error(STREAM "\n      key: a\n      key: b\n", "10:7", "twice");
+    expect_error(STREAM " {}\n    options: {}\n", "9:5", "twice");
+    expect_error(STREAM " {key: \"a\\0b\"}\n", "8:20", "NUL");
+    parse(STREAM " {}\n", &f); /* which says nothing */
+    assert_int_equal(f.list[0].stream_count, 0);
+    integration_file_free(&f);
+}
+
 static void what_is_written_is_read_back(void **state)
 {
     (void)state;
@@ -214,7 +253,7 @@ static void what_is_written_is_read_back(void **state)
     }
     struct buf text;
     buf_init(&text, (size_t)1 << 20);
-    integration_file_write(&text, list, COUNT, TABLE);
+    integration_file_write(&text, list, COUNT, &TABLES);
     struct integration_file f = { 0 };
     parse(buf_text(&text), &f);
     assert_int_equal(f.count, COUNT);
@@ -242,6 +281,7 @@ int main(void)
         cmocka_unit_test(urls_are_checked_and_a_password_is_refused),
         cmocka_unit_test(options_are_checked_by_their_table),
         cmocka_unit_test(streams_are_checked),
+        cmocka_unit_test(options_of_a_stream_are_checked_by_theirs),
         cmocka_unit_test(what_is_written_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

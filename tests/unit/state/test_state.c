@@ -176,6 +176,7 @@ static void a_job_has_a_beginning_an_end_and_a_report(void **state)
                             .superseded = 1,
                             .filtered = 2,
                             .quarantined = 3,
+                            .known = 15,
                             .null_by_policy = 4,
                             .bytes = UINT64_C(1) << 40,
                             .first_read_at = 11,
@@ -202,7 +203,12 @@ static void a_job_has_a_beginning_an_end_and_a_report(void **state)
     assert_int_equal(state_report_list(f->s, f->a, id, &rows, &count, &err), 0);
     assert_int_equal(count, 1);
     assert_str(rows[0].target, "t2");
+    assert_int_equal(rows[0].quarantined, 3);
+    assert_int_equal(rows[0].known, 15);
     assert_int_equal(rows[0].null_by_policy, 4);
+    assert_int_equal(rows[0].first_read_at, 11);
+    assert_int_equal(rows[0].last_read_at, 12);
+    assert_int_equal(rows[0].took_us, 13);
     assert_true(rows[0].bytes == UINT64_C(1) << 40);
     assert_int_equal(rows[0].version, 14);
 }

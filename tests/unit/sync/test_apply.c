@@ -101,8 +101,7 @@ static void one_that_cannot_be_leaves_all_as_they_are(void **state)
     struct apply_result r = { 0 };
     struct integration_spec list[2] = { f->spec, f->spec };
     list[1].name = STR("Shop"); /* the same schema */
-    list[1].line = 7;
-    list[1].column = 11;
+    list[1].place = (struct file_place){ 7, 11 };
     struct apply_request wanted = { .list = list, .count = 2, .path = "f.yaml" };
     assert_int_equal(apply_list(f->s, f->a, &wanted, &r, &err), -1);
     assert_true(str_starts(str_of(err.text), STR("f.yaml:7:11: ")));

@@ -227,7 +227,7 @@ static void rules_that_name_nothing_are_told(void **state)
                                            { STR("zip"), CHOSEN_YES } };
     const struct stream_setting said[] = {
         { STR("shop"), STR("orders"), CHOSEN_BY_PATTERN, list, 4, { 0 } },
-        { STR("shop"), STR("ordres"), CHOSEN_NO, NULL, 0 },
+        { STR("shop"), STR("ordres"), CHOSEN_NO, NULL, 0, { 0 } },
     };
     const struct selection sel = { said, 2 };
     struct str *out = NULL;
