@@ -22,6 +22,13 @@ enum key_source {
     KEY_GENERATED,       /* GIPK: my_row_id, invisible */
 };
 
+/* An index whose entries come in ascending order: a B-tree in use, of whole columns. */
+struct catalog_index {
+    struct str name;
+    const struct str *columns; /* in order; those that no query sees are there, too */
+    size_t column_count;
+};
+
 struct catalog_table {
     struct table_schema schema; /* all columns, selected all that are supported */
     enum table_kind kind;
@@ -38,6 +45,8 @@ struct catalog_table {
     uint64_t byte_estimate;
     bool system_versioned;
     bool transactional; /* the engine has consistent views */
+    const struct catalog_index *indexes; /* by name */
+    size_t index_count;
 };
 
 struct catalog_database {

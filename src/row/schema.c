@@ -88,7 +88,22 @@ static unsigned chosen_key_count(const struct table_schema *s)
     return s->key_count;
 }
 
+/* Column number i is placed already, among the first `count`. */
+static bool is_placed(const uint16_t *places, unsigned count, unsigned i)
+{
+    for (unsigned p = 0; p < count; p++)
+        if (places[p] == i)
+            return true;
+    return false;
+}
+
 struct table_schema *schema_project(struct arena *a, const struct table_schema *s)
+{
+    return schema_project_by(a, s, (struct str){ 0 });
+}
+
+struct table_schema *schema_project_by(struct arena *a, const struct table_schema *s,
+                                       struct str by)
 {
     uint16_t *places = ARENA_ARRAY(a, uint16_t, (size_t)s->column_count + 1);
     uint16_t *new_index = ARENA_ARRAY(a, uint16_t, (size_t)s->column_count + 1);
@@ -96,11 +111,14 @@ struct table_schema *schema_project(struct arena *a, const struct table_schema *
     unsigned count = 0;
     for (unsigned k = 1; k <= key_count; k++)
         places[count++] = (uint16_t)(schema_key_column(s, k) - s->columns);
-    for (unsigned i = 0; i < s->column_count; i++) {
-        bool placed = key_count > 0 && s->columns[i].key_ordinal > 0;
-        if (!placed && is_chosen(s, &s->columns[i]))
+    const struct column *first = by.len > 0 ? schema_find_column(s, by) : NULL;
+    if (first != NULL && is_chosen(s, first) &&
+        !is_placed(places, count, (unsigned)(first - s->columns)))
+        places[count++] = (uint16_t)(first - s->columns);
+    unsigned ahead = count;
+    for (unsigned i = 0; i < s->column_count; i++)
+        if (is_chosen(s, &s->columns[i]) && !is_placed(places, ahead, i))
             places[count++] = (uint16_t)i;
-    }
     if (count == 0)
         return NULL;
     struct column *columns;

@@ -57,6 +57,7 @@ struct column {
     bool json_check;   /* TYPE_JSON of MariaDB: text with a json_valid check */
     bool fixed_length; /* TYPE_VECTOR of MariaDB: every value has `length` floats; MySQL's
                           may be shorter */
+    bool auto_increment; /* the server numbers its rows; no part of the shape */
 };
 
 enum table_kind { TABLE_BASE = 0, TABLE_VIEW, TABLE_SEQUENCE };
@@ -83,6 +84,12 @@ struct table_schema *schema_copy(struct arena *a, const struct table_schema *s);
  * in source order: the shape that is read and written. A key of which a column was left
  * out is no key. NULL when no column is left. */
 struct table_schema *schema_project(struct arena *a, const struct table_schema *s);
+
+/* The same with the column of this name, if it is selected, right behind the key: what a
+ * key-based stream reads in order of it, so that its cell comes even of rows that are too
+ * big. */
+struct table_schema *schema_project_by(struct arena *a, const struct table_schema *s,
+                                       struct str by);
 
 /* A copy in which the boolean column `index` is TYPE_INT of one byte, version + 1. */
 struct table_schema *schema_promote_bool(struct arena *a, const struct table_schema *s,

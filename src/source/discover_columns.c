@@ -72,6 +72,7 @@ static void fill_column(struct draft *d, const struct str *row, struct column *c
     c->generated = (uint8_t)generated_of(row[C_EXTRA], row[C_EXPRESSION]);
     c->visibility =
         contains(row[C_EXTRA], "INVISIBLE") ? COLUMN_INVISIBLE : COLUMN_VISIBLE;
+    c->auto_increment = contains(row[C_EXTRA], "auto_increment");
     column_set_type(d->arena, &w, d->always_int, c);
     c->fixed_length = c->type == TYPE_VECTOR && session_is_mariadb(d->session);
     if (c->charset.len > 0 && charset_find(c->charset) == NULL) {

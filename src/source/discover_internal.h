@@ -11,7 +11,7 @@
 #include "mysql/session.h"
 #include "row/catalog.h"
 
-/* One part of a unique index, as STATISTICS has it. The texts are borrowed from
+/* One part of an index, as STATISTICS has it. The texts are borrowed from
  * `scratch`. */
 struct draft_part {
     struct draft_part *next;
@@ -22,6 +22,7 @@ struct draft_part {
     bool has_prefix;
     bool is_hash;
     bool is_invisible;
+    bool is_unique;
 };
 
 struct draft_table {
@@ -65,7 +66,7 @@ int draft_query(struct draft *d, struct str text, struct str where,
 /* COLUMNS, then JSON checks of MariaDB: fills each table's columns in source order. */
 int draft_columns(struct draft *d, struct str where, struct error *err);
 
-/* STATISTICS: chooses each table's key. After draft_columns(). */
+/* STATISTICS: chooses each table's key and lists its indexes. After draft_columns(). */
 int draft_keys(struct draft *d, struct str where, struct error *err);
 
 /* What COLUMNS says about one column, as text; ptr NULL for NULL. */

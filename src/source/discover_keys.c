@@ -1,6 +1,8 @@
 #include "source/discover_internal.h"
 #include "source/sql.h"
 
+#include <stdlib.h>
+
 #define SHOW_KEYS_MOST 256
 
 /* The order of the query's columns. */
@@ -16,6 +18,7 @@ enum {
     K_EXPRESSION,
     K_VISIBLE,
     K_IGNORED,
+    K_NON_UNIQUE,
     K_COUNT
 };
 
@@ -52,6 +55,8 @@ static bool index_is_key(struct draft_table *t, const struct draft_part *first,
                          unsigned count)
 {
     bool any = false;
+    if (!first->is_unique)
+        return false;
     for (unsigned seq = 1; seq <= count; seq++) {
         const struct draft_part *p = index_part(first, seq, count);
         if (p == NULL || p->column.len == 0)
@@ -212,6 +217,7 @@ static void add_part(struct draft *d, struct draft_table *t, const struct str *r
     p->is_hash = !str_ieq(row[K_TYPE], STR("BTREE"));
     p->is_invisible =
         str_ieq(row[K_VISIBLE], STR("NO")) || str_ieq(row[K_IGNORED], STR("YES"));
+    p->is_unique = str_eq(row[K_NON_UNIQUE], STR("0"));
     if (row[K_EXPRESSION].ptr != NULL)
         p->column = (struct str){ 0 };
     /* behind the other parts of its index, else at the end */
@@ -222,6 +228,52 @@ static void add_part(struct draft *d, struct draft_table *t, const struct str *r
         at = &(*at)->next;
     p->next = *at;
     *at = p;
+}
+
+/* ---- indexes to read by ---- */
+
+static bool index_ascends(const struct draft_part *first, unsigned count)
+{
+    for (unsigned seq = 1; seq <= count; seq++) {
+        const struct draft_part *p = index_part(first, seq, count);
+        if (p == NULL || p->column.len == 0 || p->has_prefix || p->is_hash ||
+            p->is_invisible || !str_eq(p->direction, STR("A")))
+            return false;
+    }
+    return true;
+}
+
+static struct catalog_index make_index(struct draft *d, const struct draft_part *first,
+                                       unsigned count)
+{
+    struct str *columns = ARENA_ARRAY(d->arena, struct str, count);
+    for (unsigned seq = 1; seq <= count; seq++)
+        columns[seq - 1] = draft_word(d, index_part(first, seq, count)->column);
+    return (struct catalog_index){ draft_word(d, first->index_name), columns, count };
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return str_cmp(((const struct catalog_index *)a)->name,
+                   ((const struct catalog_index *)b)->name);
+}
+
+static void list_indexes(struct draft *d, struct draft_table *t)
+{
+    size_t most = 0;
+    for (const struct draft_part *p = t->parts; p != NULL; most++)
+        (void)next_index(&p);
+    if (most == 0)
+        return;
+    struct catalog_index *indexes = ARENA_ARRAY(d->arena, struct catalog_index, most);
+    for (const struct draft_part *p = t->parts; p != NULL;) {
+        const struct draft_part *first = p;
+        unsigned count = next_index(&p);
+        if (index_ascends(first, count))
+            indexes[t->t.index_count++] = make_index(d, first, count);
+    }
+    qsort(indexes, t->t.index_count, sizeof *indexes, by_name);
+    t->t.indexes = indexes;
 }
 
 int draft_keys(struct draft *d, struct str where, struct error *err)
@@ -238,5 +290,7 @@ int draft_keys(struct draft *d, struct str where, struct error *err)
     for (size_t i = 0; i < d->table_count; i++)
         if (choose_key(d, &d->tables[i], err) != 0)
             return -1;
+    for (size_t i = 0; i < d->table_count; i++)
+        list_indexes(d, &d->tables[i]);
     return 0;
 }

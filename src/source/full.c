@@ -20,9 +20,12 @@
 #define ER_INVALID_CHARACTER_STRING 1300
 
 struct full_reader {
-    struct session *session;    /* borrowed */
-    const struct full_table *t; /* borrowed */
-    struct governor *governor;  /* borrowed; may be NULL */
+    struct session *session;                    /* borrowed */
+    const struct full_table *t;                 /* borrowed */
+    const struct column *by;                    /* of t->shape; NULL: by the key */
+    const struct column *tuple[KEY_PARTS_MOST]; /* what a key tuple has, of t->shape */
+    unsigned tuple_count;
+    struct governor *governor; /* borrowed; may be NULL */
     struct full_options o;
     struct statement *statement; /* owned; of the page being read */
     struct type_plan *plan;      /* owned; of the page read last */
@@ -65,7 +68,16 @@ struct full_reader *full_reader_open(struct session *s, const struct full_table 
                   STR_ARG(t->shape->name));
         return NULL;
     }
+    const struct column *by = NULL;
+    if (t->by != NULL && (by = schema_find_column(t->shape, t->by->name)) == NULL) {
+        error_set(err, ERR_BUG,
+                  "'" STR_FMT "' is read by column '" STR_FMT "' unselected",
+                  STR_ARG(t->shape->name), STR_ARG(t->by->name));
+        return NULL;
+    }
     struct full_reader *r = xcalloc(1, sizeof *r);
+    r->by = by;
+    r->tuple_count = full_tuple_columns(t->shape, by, r->tuple);
     r->session = s;
     r->t = t;
     r->governor = g;
@@ -134,14 +146,23 @@ static int open_view(struct full_reader *r, struct error *err)
         r->session, STR("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"), err);
 }
 
+static struct str index_of(const struct full_table *t)
+{
+    return t->by != NULL ? t->by_index : t->found->key_name;
+}
+
 static int start_statement(struct full_reader *r, struct error *err)
 {
     bool pages = r->t->method == FULL_PAGES;
     struct full_query q = {
         .shape = r->t->shape,
-        .key_name = pages ? r->t->found->key_name : (struct str){ 0 },
+        .key_name = pages ? index_of(r->t) : (struct str){ 0 },
         .after = pages ? buf_str(&r->after) : (struct str){ 0 },
         .upto = pages ? buf_str(&r->upto) : (struct str){ 0 },
+        .where = r->t->where,
+        .by = r->by,
+        .from = r->t->from,
+        .to = r->t->to,
         .ordered = pages,
         .limit = pages ? r->page_rows : 0,
     };
@@ -287,16 +308,28 @@ static int next_packet(struct full_reader *r, struct packet *row, struct error *
 
 static void keep_only_key(struct full_reader *r)
 {
+    const struct column *columns = r->t->shape->columns;
     for (unsigned i = 0; i < r->t->shape->column_count; i++)
-        if (r->t->shape->columns[i].key_ordinal == 0)
+        if (columns[i].key_ordinal == 0 && &columns[i] != r->by)
             r->cells[i] = (struct value){ .kind = VALUE_ABSENT };
+}
+
+/* A row that was cut before the column that pages go by gives no place to go on from. */
+static int check_by(const struct full_reader *r, struct error *err)
+{
+    if (r->by == NULL || r->t->method != FULL_PAGES ||
+        r->cells[r->by - r->t->shape->columns].kind > VALUE_NULL)
+        return 0;
+    return error_set(err, ERR_LIMIT,
+                     "a row has more than row_limit before column '" STR_FMT "'",
+                     STR_ARG(r->by->name));
 }
 
 static void append_key(const struct full_reader *r, struct buf *tuple)
 {
-    for (unsigned k = 0; k < r->t->shape->key_count; k++) {
+    for (unsigned k = 0; k < r->tuple_count && r->t->shape->key_count > 0; k++) {
         size_t part = key_tuple_begin(tuple);
-        type_key_part(r->plan, k, tuple);
+        type_key_part(r->plan, (unsigned)(r->tuple[k] - r->t->shape->columns), tuple);
         key_tuple_end(tuple, part);
     }
 }
@@ -309,7 +342,7 @@ static enum full_next take_row(struct full_reader *r, const struct packet *row,
     r->bytes += row->size;
     r->metered += row->size;
     if (meter(r, false, err) != 0 || check_age(r, err) != 0 ||
-        type_decode_row(r->plan, row, r->cells, err) != 0)
+        type_decode_row(r->plan, row, r->cells, err) != 0 || check_by(r, err) != 0)
         return FULL_ERROR;
     r->at_row = true;
     if (r->t->method == FULL_PAGES && r->rows == r->page_rows) {

@@ -7,7 +7,14 @@
  * cannot resume.
  *
  *   SELECT key columns, other columns FROM t FORCE INDEX (key)
- *    WHERE key > after [AND key <= upto] ORDER BY key LIMIT n
+ *    WHERE key > after [AND key <= upto] [AND (where)] ORDER BY key LIMIT n
+ *
+ * Key-based reading has pages in order of the replication key, then of the table's key,
+ * and rows between two bounds; rows without a replication key are not read:
+ *
+ *   SELECT ... FROM t FORCE INDEX (by_index)
+ *    WHERE (by, key) > after [AND by >= from] [AND by <= to] [AND (where)]
+ *    ORDER BY by, key LIMIT n
  *
  * The server orders keys and evaluates bounds in the column's collation (decision 7);
  * bounds are sent as stored bytes.
@@ -43,7 +50,8 @@ enum full_method full_method_of(const struct catalog_table *t, bool one_view,
                                 struct str *why);
 
 /* The same for reading in order of a replication key: by pages where the table has a key
- * and an index that begins with this column. */
+ * and an index that gives this order (key_index_of() of source/key.h); else the rows
+ * between the bounds come by one statement in no order. */
 enum full_method full_method_by(const struct catalog_table *t, struct str column,
                                 bool one_view, struct str *why);
 
@@ -55,7 +63,8 @@ struct full_cut {
 };
 
 /* Split a table into about `parts` ranges in key order; the server finds the bounds. One
- * range for FULL_ONE_VIEW and small tables. Ranges live in the arena. */
+ * range for FULL_ONE_VIEW and small tables. Ranges live in the arena. Not for reads in
+ * order of another column (full_table.by), nor is full_halve(). */
 int full_split(struct session *s, struct arena *a, const struct full_cut *cut,
                struct page_range **out, size_t *out_count, struct error *err);
 
@@ -74,9 +83,10 @@ struct full_table {
     struct page_pace *pace; /* the table's, under the governor's lock */
     struct str where;       /* a person's condition on rows (key_check_where), or empty */
     /* Key-based: pages in order of this column, then of the key; key tuples have its part
-     * in front (once, when it is part of the key). NULL: in order of the key. */
+     * in front (once, when it is part of the key). NULL: in order of the key. Its name is
+     * looked up in shape, which must have it: see schema_project_by(). */
     const struct column *by;
-    struct str by_index; /* an index that begins with it */
+    struct str by_index; /* key_index_of(); read by FULL_PAGES alone */
     struct str from, to; /* its bounds, both inclusive, parts of a key tuple; or empty */
 };
 

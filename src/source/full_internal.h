@@ -12,16 +12,23 @@
 
 #include <stdint.h>
 
+/* The most columns an index can have is 16 on MySQL and 32 on MariaDB (their reference
+ * manuals, "Limits"); a key tuple has one more at most. */
+#define KEY_PARTS_MOST 64
+
 /* What one SELECT asks for. */
 struct full_query {
     const struct table_schema *shape;
     struct str key_name; /* the index to read by; empty: no FORCE INDEX */
     struct str after;    /* key tuples; empty: none */
     struct str upto;
-    bool ordered;    /* ORDER BY key */
-    bool keys_only;  /* only the key's columns */
-    uint64_t limit;  /* 0: none */
-    uint64_t offset; /* with a limit */
+    struct str where;        /* as full_table has it */
+    const struct column *by; /* of shape; NULL: none */
+    struct str from, to;     /* bounds of by */
+    bool ordered;            /* ORDER BY [by,] key */
+    bool keys_only;          /* only the key's columns */
+    uint64_t limit;          /* 0: none */
+    uint64_t offset;         /* with a limit */
 };
 
 /* A ceiling for one statement: two key tuples, written several times, and the names. */
@@ -34,8 +41,14 @@ int full_query_sql(const struct full_query *q, struct buf *sql, struct error *er
 void full_table_sql(const struct table_schema *shape, struct str key_name,
                     struct buf *sql);
 
-/* ORDER BY key columns. */
-void full_order_sql(const struct table_schema *shape, struct buf *sql);
+/* ORDER BY [by,] key columns. by may be NULL. */
+void full_order_sql(const struct table_schema *shape, const struct column *by,
+                    struct buf *sql);
+
+/* The columns of a key tuple in order: by (if it is not NULL), then the key without it.
+ * Returns how many. */
+unsigned full_tuple_columns(const struct table_schema *shape, const struct column *by,
+                            const struct column *out[KEY_PARTS_MOST]);
 
 /* A type whose values have one order on both servers that a literal can be compared with.
  */

@@ -184,7 +184,7 @@ static int key_from(struct splitter *p, __int128 v, struct str *out, struct erro
     session_quote_ident(&sql, p->key->columns[0].name);
     buf_add_text(&sql, " >= ");
     type_quote_part(&p->key->columns[0], format_integer(scratch, v), &sql);
-    full_order_sql(p->key, &sql);
+    full_order_sql(p->key, NULL, &sql);
     buf_add_text(&sql, " LIMIT 1");
     if (rc == 0)
         rc = query_tuple(p, buf_str(&sql), out, err);

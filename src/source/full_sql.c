@@ -3,10 +3,7 @@
 #include "row/position.h"
 #include "source/full.h"
 #include "source/full_internal.h"
-
-/* The most columns an index can have is 16 on MySQL and 32 on MariaDB (their reference
- * manuals, "Limits"). */
-#define KEY_PARTS_MOST 64
+#include "source/key.h"
 
 bool full_type_orders(const struct column *c)
 {
@@ -92,6 +89,18 @@ enum full_method full_method_of(const struct catalog_table *t, bool one_view,
     return FULL_ONE_VIEW;
 }
 
+enum full_method full_method_by(const struct catalog_table *t, struct str column,
+                                bool one_view, struct str *why)
+{
+    enum full_method method = full_method_of(t, one_view, why);
+    if (method == FULL_PAGES && key_index_of(t, column).len == 0) {
+        *why = STR("No index gives the order of the replication key and then of the "
+                   "table's key, so rows are read by one statement.");
+        return FULL_ONE_VIEW;
+    }
+    return method;
+}
+
 /* ---- the parts of a statement ---- */
 
 void full_table_sql(const struct table_schema *shape, struct str key_name,
@@ -107,11 +116,28 @@ void full_table_sql(const struct table_schema *shape, struct str key_name,
     }
 }
 
-void full_order_sql(const struct table_schema *shape, struct buf *sql)
+unsigned full_tuple_columns(const struct table_schema *shape, const struct column *by,
+                            const struct column *out[KEY_PARTS_MOST])
 {
-    for (unsigned k = 1; k <= shape->key_count; k++) {
-        buf_add_text(sql, k == 1 ? " ORDER BY " : ", ");
-        session_quote_ident(sql, schema_key_column(shape, k)->name);
+    unsigned n = 0;
+    if (by != NULL)
+        out[n++] = by;
+    for (unsigned k = 1; k <= shape->key_count && n < KEY_PARTS_MOST; k++) {
+        const struct column *c = schema_key_column(shape, k);
+        if (c != by)
+            out[n++] = c;
+    }
+    return n;
+}
+
+void full_order_sql(const struct table_schema *shape, const struct column *by,
+                    struct buf *sql)
+{
+    const struct column *columns[KEY_PARTS_MOST];
+    unsigned n = full_tuple_columns(shape, by, columns);
+    for (unsigned k = 0; k < n; k++) {
+        buf_add_text(sql, k == 0 ? " ORDER BY " : ", ");
+        session_quote_ident(sql, columns[k]->name);
     }
 }
 
@@ -140,28 +166,85 @@ static void compare_sql(const struct column *c, const char *op, struct str part,
  * range optimizer reads (a, b) > (x, y) as a range (MySQL manual, "Range Optimization of
  * Row Constructor Expressions": only IN and equality). The last part of an upper bound
  * takes <=. */
-static int bound_sql(const struct table_schema *shape, struct str tuple, bool upper,
+static int bound_sql(const struct full_query *q, struct str tuple, bool upper,
                      struct buf *sql, struct error *err)
 {
+    const struct column *columns[KEY_PARTS_MOST];
     struct str parts[KEY_PARTS_MOST];
+    unsigned count = full_tuple_columns(q->shape, q->by, columns);
     unsigned n = 0;
     while (n < KEY_PARTS_MOST && key_tuple_next(&tuple, &parts[n]))
         n++;
-    if (n != shape->key_count || tuple.len > 0)
+    if (n != count || tuple.len > 0)
         return error_set(err, ERR_BUG, "a key tuple of %u parts for a key of %u", n,
-                         (unsigned)shape->key_count);
+                         count);
     buf_add_char(sql, '(');
     for (unsigned k = 0; k < n; k++) {
         buf_add_text(sql, k == 0 ? "(" : " OR (");
         for (unsigned i = 0; i < k; i++) {
-            compare_sql(schema_key_column(shape, i + 1), " = ", parts[i], sql);
+            compare_sql(columns[i], " = ", parts[i], sql);
             buf_add_text(sql, " AND ");
         }
         const char *op = !upper ? " > " : k + 1 == n ? " <= " : " < ";
-        compare_sql(schema_key_column(shape, k + 1), op, parts[k], sql);
+        compare_sql(columns[k], op, parts[k], sql);
         buf_add_char(sql, ')');
     }
     buf_add_char(sql, ')');
+    return 0;
+}
+
+/* WHERE before the first condition, AND before the others. */
+static void and_sql(bool *any, struct buf *sql)
+{
+    buf_add_text(sql, *any ? " AND " : " WHERE ");
+    *any = true;
+}
+
+/* The bounds of the column that rows come in order of. What comes after a tuple needs no
+ * lower bound besides; NULL lies within no bounds. */
+static void by_sql(const struct full_query *q, bool *any, struct buf *sql)
+{
+    if (q->from.len > 0 && q->after.len == 0) {
+        and_sql(any, sql);
+        compare_sql(q->by, " >= ", q->from, sql);
+    }
+    if (q->to.len > 0) {
+        and_sql(any, sql);
+        compare_sql(q->by, " <= ", q->to, sql);
+    }
+    if (q->from.len == 0 && q->to.len == 0 && q->after.len == 0) {
+        and_sql(any, sql);
+        session_quote_ident(sql, q->by->name);
+        buf_add_text(sql, " IS NOT NULL");
+    }
+}
+
+/* Lines of its own: a comment at its end takes nothing of ours with it. */
+static void where_sql(struct str where, bool *any, struct buf *sql)
+{
+    and_sql(any, sql);
+    buf_add_text(sql, "(\n");
+    buf_add_str(sql, where);
+    buf_add_text(sql, "\n)");
+}
+
+static int conditions_sql(const struct full_query *q, struct buf *sql, struct error *err)
+{
+    bool any = false;
+    if (q->after.len > 0) {
+        and_sql(&any, sql);
+        if (bound_sql(q, q->after, false, sql, err) != 0)
+            return -1;
+    }
+    if (q->upto.len > 0) {
+        and_sql(&any, sql);
+        if (bound_sql(q, q->upto, true, sql, err) != 0)
+            return -1;
+    }
+    if (q->by != NULL)
+        by_sql(q, &any, sql);
+    if (q->where.len > 0)
+        where_sql(q->where, &any, sql);
     return 0;
 }
 
@@ -171,18 +254,10 @@ int full_query_sql(const struct full_query *q, struct buf *sql, struct error *er
     columns_sql(q, sql);
     buf_add_text(sql, " FROM ");
     full_table_sql(q->shape, q->key_name, sql);
-    if (q->after.len > 0) {
-        buf_add_text(sql, " WHERE ");
-        if (bound_sql(q->shape, q->after, false, sql, err) != 0)
-            return -1;
-    }
-    if (q->upto.len > 0) {
-        buf_add_text(sql, q->after.len > 0 ? " AND " : " WHERE ");
-        if (bound_sql(q->shape, q->upto, true, sql, err) != 0)
-            return -1;
-    }
+    if (conditions_sql(q, sql, err) != 0)
+        return -1;
     if (q->ordered)
-        full_order_sql(q->shape, sql);
+        full_order_sql(q->shape, q->by, sql);
     if (q->limit > 0)
         buf_printf(sql, " LIMIT %llu", (unsigned long long)q->limit);
     if (q->limit > 0 && q->offset > 0)

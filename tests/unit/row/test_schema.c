@@ -93,6 +93,27 @@ static void a_projection_starts_with_the_key(void **state)
     arena_free(a);
 }
 
+static void a_projection_may_put_one_column_behind_the_key(void **state)
+{
+    (void)state;
+    struct table_schema s;
+    struct column c[6];
+    struct arena *a = arena_new(1u << 20);
+    make(&s, c);
+    struct table_schema *p = schema_project_by(a, &s, STR("d_text"));
+    assert_int_equal(p->column_count, 4);
+    assert_str(p->columns[1].name, "k2");
+    assert_str(p->columns[2].name, "d_text");
+    assert_int_equal(p->columns[2].companion, 4);
+    assert_str(p->columns[3].name, "d");
+    /* of the key, unknown, unselected: as ever */
+    struct table_schema *plain = schema_project(a, &s);
+    assert_true(schema_same_shape(schema_project_by(a, &s, STR("k2")), plain));
+    assert_true(schema_same_shape(schema_project_by(a, &s, STR("none")), plain));
+    assert_true(schema_same_shape(schema_project_by(a, &s, STR("u")), plain));
+    arena_free(a);
+}
+
 static void a_key_without_one_of_its_columns_is_none(void **state)
 {
     (void)state;
@@ -250,6 +271,7 @@ int main(void)
         cmocka_unit_test(columns_are_found_by_name_and_by_key_place),
         cmocka_unit_test(a_copy_shares_nothing),
         cmocka_unit_test(a_projection_starts_with_the_key),
+        cmocka_unit_test(a_projection_may_put_one_column_behind_the_key),
         cmocka_unit_test(a_key_without_one_of_its_columns_is_none),
         cmocka_unit_test(promotion_makes_the_next_version),
         cmocka_unit_test(every_attribute_of_the_shape_counts),

@@ -103,6 +103,93 @@ static void a_tuple_of_another_key_is_refused(void **state)
     arena_free(a);
 }
 
+/* ---- in order of another column ---- */
+
+static void rows_without_the_column_are_no_rows_of_it(void **state)
+{
+    (void)state;
+    struct full_query q = { .shape = &shape, .by = &columns[2] };
+    expect_sql(&q, "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` WHERE `d` IS NOT NULL");
+    q.to = STR("2024-01-02");
+    expect_sql(&q, "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` WHERE `d` <= '2024-01-02'");
+}
+
+static void pages_go_by_the_column_and_then_by_the_key(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(65536);
+    struct full_query q = { .shape = &shape,
+                            .key_name = STR("i"),
+                            .by = &columns[2],
+                            .from = STR("2024-01-01"),
+                            .to = STR("2024-01-02"),
+                            .where = STR("a <> 3 -- but three"),
+                            .ordered = true,
+                            .limit = 10 };
+    expect_sql(&q, "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` FORCE INDEX (`i`) WHERE "
+                   "`d` >= '2024-01-01' AND `d` <= '2024-01-02' AND (\na <> 3 -- but "
+                   "three\n) ORDER BY `d`, `a`, `b``c` LIMIT 10");
+    struct buf b;
+    buf_init(&b, 4096);
+    key_tuple_add(&b, STR("2024-01-01"));
+    key_tuple_add(&b, STR("7"));
+    key_tuple_add(&b, STR("x"));
+    q.after = buf_str(&b);
+    q.where = (struct str){ 0 };
+    expect_sql(&q, "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` FORCE INDEX (`i`) WHERE "
+                   "((`d` > '2024-01-01') OR (`d` = '2024-01-01' AND `a` > 7) OR "
+                   "(`d` = '2024-01-01' AND `a` = 7 AND `b``c` > _latin1 X'78' COLLATE "
+                   "latin1_swedish_ci)) AND `d` <= '2024-01-02' "
+                   "ORDER BY `d`, `a`, `b``c` LIMIT 10");
+    buf_done(&b);
+    arena_free(a);
+}
+
+static void a_part_of_the_key_is_not_twice_in_a_tuple(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(65536);
+    struct full_query q = {
+        .shape = &shape, .by = &columns[1], .after = tuple(a, "x", "5"), .ordered = true
+    };
+    expect_sql(&q, "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` WHERE "
+                   "((`b``c` > _latin1 X'78' COLLATE latin1_swedish_ci) OR "
+                   "(`b``c` = _latin1 X'78' COLLATE latin1_swedish_ci AND `a` > 5)) "
+                   "ORDER BY `b``c`, `a`");
+    arena_free(a);
+}
+
+static void a_filter_counts_in_every_read(void **state)
+{
+    (void)state;
+    struct full_query q = { .shape = &shape, .where = STR("a = 1") };
+    expect_sql(&q, "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` WHERE (\na = 1\n)");
+}
+
+static void pages_by_a_column_need_key_and_index(void **state)
+{
+    (void)state;
+    struct str why;
+    struct catalog_table t = { .schema = shape,
+                               .key = KEY_PRIMARY,
+                               .transactional = true };
+    static const struct str by_d[] = { { "d", 1 } };
+    static const struct catalog_index index = { .name = { "i", 1 },
+                                                .columns = by_d,
+                                                .column_count = 1 };
+    assert_int_equal(full_method_by(&t, STR("d"), false, &why), FULL_ONE_VIEW);
+    assert_true(why.len > 0);
+    t.engine = STR("InnoDB");
+    t.indexes = &index;
+    t.index_count = 1;
+    assert_int_equal(full_method_by(&t, STR("d"), false, &why), FULL_PAGES);
+    assert_int_equal(why.len, 0);
+    assert_int_equal(full_method_by(&t, STR("d"), true, &why), FULL_ONE_VIEW);
+    assert_int_equal(full_method_by(&t, STR("a"), false, &why), FULL_ONE_VIEW);
+    t.key = KEY_NONE;
+    assert_int_equal(full_method_by(&t, STR("d"), false, &why), FULL_ONE_VIEW);
+}
+
 /* A number that a damaged position brings in is quoted, never pasted. */
 static void no_part_escapes_its_literal(void **state)
 {
@@ -188,6 +275,11 @@ int main(void)
         cmocka_unit_test(bounds_are_written_out),
         cmocka_unit_test(a_tuple_of_another_key_is_refused),
         cmocka_unit_test(no_part_escapes_its_literal),
+        cmocka_unit_test(rows_without_the_column_are_no_rows_of_it),
+        cmocka_unit_test(pages_go_by_the_column_and_then_by_the_key),
+        cmocka_unit_test(a_part_of_the_key_is_not_twice_in_a_tuple),
+        cmocka_unit_test(a_filter_counts_in_every_read),
+        cmocka_unit_test(pages_by_a_column_need_key_and_index),
         cmocka_unit_test(the_method_says_why),
         cmocka_unit_test(integers_are_halved),
     };
