@@ -44,7 +44,7 @@ struct catalog_table {
     uint64_t row_estimate;
     uint64_t byte_estimate;
     bool system_versioned;
-    bool transactional; /* the engine has consistent views */
+    bool transactional;                  /* the engine has consistent views */
     const struct catalog_index *indexes; /* by name */
     size_t index_count;
 };

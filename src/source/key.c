@@ -83,9 +83,8 @@ static bool gives_order(const struct catalog_table *t, const struct catalog_inde
             return false;
         c = next_of_key(t, column, &ordinal);
     }
-    return c == NULL ||
-           (t->key == KEY_PRIMARY && str_ieq(t->engine, STR("InnoDB"))) ||
-           (t->key == KEY_GENERATED && str_ieq(t->engine, STR("InnoDB")));
+    return c == NULL || ((t->key == KEY_PRIMARY || t->key == KEY_GENERATED) &&
+                         str_ieq(t->engine, STR("InnoDB")));
 }
 
 struct str key_index_of(const struct catalog_table *t, struct str column)
@@ -280,7 +279,8 @@ int key_value_read(struct arena *a, const struct column *key, struct str text,
     case KEY_KIND_NONE:
         break;
     }
-    return error_set(err, ERR_CONFIG, "'" STR_FMT "' cannot be a replication key: " STR_FMT,
+    return error_set(err, ERR_CONFIG,
+                     "'" STR_FMT "' cannot be a replication key: " STR_FMT,
                      STR_ARG(key->name), STR_ARG(why));
 }
 

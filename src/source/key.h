@@ -39,8 +39,8 @@ struct key_read {
     struct str where;         /* the stream's filter, or empty */
 };
 
-/* An index whose first column is the key, so that pages in its order cost little; empty:
- * none. */
+/* An index that has this column, then the table's key, so that pages in this order cost
+ * little; empty: none. */
 struct str key_index_of(const struct catalog_table *t, struct str column);
 
 /* *upto: the true MAX(key), where this read ends; the anchor's may be lower, see
@@ -59,13 +59,16 @@ struct key_note {
 int key_take_note(struct session *s, struct arena *a, const struct key_read *k,
                   struct key_note *out, struct error *err);
 
-/* value less seconds or units, by the server's own arithmetic; never below the type's
- * first value. */
-int key_less(struct session *s, struct arena *a, const struct column *key,
-             struct str value, int64_t amount, struct str *out, struct error *err);
+/* value, a part of a key tuple, less seconds or units; of a DATE whole days, rounded up.
+ * Never below the type's first value, which is the zero date; that, too, for a value that
+ * is no date. The result may be value's own bytes' copy, in the arena. */
+struct str key_less(struct arena *a, const struct column *key, struct str value,
+                    int64_t amount);
 
-/* A value that a person wrote, as a part of a key tuple. Errors: ERR_CONFIG with what is
- * accepted. */
+/* A value that a person wrote, as a part of a key tuple: integers in the column's range;
+ * YYYY-MM-DD, but for a DATE with an optional hh:mm[:ss[.ffffff]] behind a blank or T, in
+ * UTC for a TIMESTAMP, which may say so by a Z. Errors: ERR_CONFIG with what is accepted.
+ */
 int key_value_read(struct arena *a, const struct column *key, struct str text,
                    struct str *out, struct error *err);
 
