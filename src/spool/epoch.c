@@ -43,7 +43,7 @@ struct epoch_writer {
     struct manifest_shape *shapes;   /* owned; texts in the arena */
     struct parts parts;
     size_t stream_count, shape_count;
-    struct map *stream_index; /* owned: database, table, version to index + 1 */
+    struct map *stream_index; /* owned: stream_key() to index + 1 */
     size_t metadata_bytes;
     uint64_t rows;
     unsigned own_syncs;
@@ -170,8 +170,11 @@ static void *room_for_one(void *array, size_t count, size_t size)
 
 static void stream_key(const struct manifest_stream *s, struct buf *key)
 {
-    buf_init(key, s->database.len + s->table.len + 64);
-    buf_printf(key, "%zu %zu %" PRIu64 " ", s->database.len, s->table.len, s->version);
+    buf_init(key, s->database.len + s->table.len + 96);
+    buf_printf(key, "%zu %zu %" PRIu64 " %d ", s->database.len, s->table.len, s->version,
+               (int)s->join);
+    if (join_changes_live(s->join)) /* the next one of the version may be in here too */
+        buf_printf(key, "%" PRId64 " ", s->sequence);
     buf_add_str(key, s->database);
     buf_add_str(key, s->table);
 }
@@ -200,6 +203,7 @@ int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s)
     own->database = keep(w, s->database);
     own->table = keep(w, s->table);
     own->target = keep(w, s->target);
+    own->bookmark = keep(w, s->bookmark);
     if (s->kept_count > 0) {
         struct str *kept = ARENA_ARRAY(w->texts, struct str, s->kept_count);
         for (size_t i = 0; i < s->kept_count; i++)

@@ -43,7 +43,9 @@ struct epoch_writer *epoch_begin(const char *dir, uint64_t number,
                                  const struct epoch_options *options, struct error *err);
 
 /* A stream must be announced before its first block; returns its index in this epoch. The
- * same database, table and version give the same index again. Texts are copied. */
+ * same database, table, version and join give the same index again; where the join
+ * changes the live table, only with the same sequence: two reads of one version may share
+ * an epoch, in the order in which they were announced. Texts are copied. */
 int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s);
 
 /* Have the shape in this epoch, whether rows follow or not. Known ones cost nothing. */

@@ -15,6 +15,11 @@
 
 static const char *const kind_names[] = { "rows", "rejects" };
 
+bool join_changes_live(enum join_kind join)
+{
+    return join == JOIN_MERGE || join == JOIN_NEW || join == JOIN_SWEEP;
+}
+
 /* ---- writing ------------------------------------------------------------------------
  */
 
@@ -71,6 +76,12 @@ static void put_stream(struct buf *out, const struct manifest_stream *s)
     put_i64(out, "sequence", s->sequence);
     next(out);
     put_u64(out, "actions", s->actions);
+    next(out);
+    put_u64(out, "join", s->join);
+    next(out);
+    put_u64(out, "live_version", s->live_version);
+    next(out);
+    put_text(out, "bookmark", s->bookmark);
     next(out);
     buf_printf(out, "\"keyless\": %s, ", s->keyless ? "true" : "false");
     if (s->kept_count > 0) {
@@ -334,6 +345,17 @@ static void read_kept(struct reading *r, const json_t *o, struct manifest_stream
     s->kept_count = names == NULL ? 0 : count;
 }
 
+/* A stream that changes rows of its live table gathers them under that version. */
+static void read_join(struct reading *r, const json_t *o, struct manifest_stream *s)
+{
+    s->join = (enum join_kind)read_u64(r, o, "join", JOIN_SWEEP);
+    s->live_version = read_u64(r, o, "live_version", UINT64_MAX);
+    s->bookmark = read_text(r, o, "bookmark");
+    if (join_changes_live(s->join) &&
+        (s->live_version == 0 || s->live_version != s->version))
+        damaged(r, "live_version", "is not the version that its rows change");
+}
+
 static void read_stream(struct reading *r, const json_t *o, struct manifest_stream *s)
 {
     s->database = read_text(r, o, "database");
@@ -342,6 +364,7 @@ static void read_stream(struct reading *r, const json_t *o, struct manifest_stre
     s->version = read_u64(r, o, "version", UINT64_MAX);
     s->sequence = read_i64(r, o, "sequence");
     s->actions = (unsigned)read_u64(r, o, "actions", ACTION_MASK);
+    read_join(r, o, s);
     s->keyless = read_bool(r, o, "keyless");
     read_kept(r, o, s);
     s->progress = read_text(r, o, "progress");

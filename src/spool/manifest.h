@@ -42,6 +42,9 @@ enum join_kind {
     JOIN_SWEEP, /* they are the keys that the source has: other rows are marked deleted */
 };
 
+/* MERGE, NEW and SWEEP: rows of the live table are changed, and it stays the live one. */
+bool join_changes_live(enum join_kind join);
+
 /* Rows of one stream in one epoch (invariant 11): read = encoded + filtered +
  * quarantined; what the destination superseded it counts itself. */
 struct epoch_counts {
@@ -125,8 +128,9 @@ struct manifest {
  * The caller looks at out->failed. */
 void manifest_write(const struct manifest *m, struct buf *out);
 
-/* Checked besides the text itself: indices, places in files, and that the counts agree
- * with each other and with the segments (invariant 11). Errors: ERR_PROTOCOL (damaged, or
+/* Checked besides the text itself: indices, places in files, that a join which changes
+ * the live table names its version, and that the counts agree with each other and with
+ * the segments (invariant 11). Errors: ERR_PROTOCOL (damaged, or
  * a newer format: the text says which), ERR_LIMIT (the arena's ceiling). */
 int manifest_read(struct arena *a, struct str json, struct manifest *out,
                   struct error *err);

@@ -300,6 +300,25 @@ static void a_stream_is_known_by_database_table_and_version(void **state)
     epoch_abort(w);
 }
 
+/* A read of changes, the next one after it and a sweep all have the live version. */
+static void reads_of_one_version_are_kept_apart(void **state)
+{
+    (void)state;
+    struct epoch_writer *w = begin(1, 16384);
+    struct manifest_stream s = test_stream("t");
+    s.join = JOIN_MERGE;
+    s.live_version = s.version;
+    s.sequence = 10;
+    assert_int_equal(epoch_stream(w, &s), 0);
+    s.sequence = 20;
+    assert_int_equal(epoch_stream(w, &s), 1);
+    s.join = JOIN_SWEEP;
+    assert_int_equal(epoch_stream(w, &s), 2);
+    s.join = JOIN_REPLACE;
+    assert_int_equal(epoch_stream(w, &s), 3);
+    epoch_abort(w);
+}
+
 static void blocks_without_rows_count_source_bytes_only(void **state)
 {
     (void)state;
@@ -753,6 +772,7 @@ int main(void)
         TEST(rejects_come_back),
         TEST(i4_a_segment_holds_one_stream_at_one_shape),
         TEST(a_stream_is_known_by_database_table_and_version),
+        TEST(reads_of_one_version_are_kept_apart),
         TEST(blocks_without_rows_count_source_bytes_only),
         TEST(a_block_of_an_unknown_shape_is_a_bug),
         TEST(the_same_epoch_is_the_same_bytes),

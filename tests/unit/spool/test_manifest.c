@@ -25,7 +25,11 @@ static struct manifest sample(void)
     static const struct str kept[] = { STR("note"), STR("\xc3\xb6_2") };
     streams[0].kept = kept;
     streams[0].kept_count = 2;
-    streams[1] = (struct manifest_stream){ .actions = ACTION_ABANDON, .version = 1 };
+    streams[1] = (struct manifest_stream){ .actions = ACTION_ABANDON,
+                                           .version = 1,
+                                           .join = JOIN_SWEEP,
+                                           .live_version = 1,
+                                           .bookmark = STR("key1;\"\xc3\xb6") };
     shapes[0] = (struct manifest_shape){ 0, 3, STR("{\"type\":\"record\"}") };
     shapes[1] = (struct manifest_shape){ 1, UINT32_MAX, STR("{}") };
     segments[0] = (struct manifest_segment){ SEGMENT_ROWS, 0, 3, 1, 0, 10, 5 };
@@ -67,6 +71,8 @@ static void expect_streams(const struct manifest *a, const struct manifest *b)
         assert_true(str_eq(x->target, y->target) && str_eq(x->progress, y->progress));
         assert_true(x->version == y->version && x->sequence == y->sequence);
         assert_true(x->actions == y->actions && x->keyless == y->keyless);
+        assert_true(x->join == y->join && x->live_version == y->live_version);
+        assert_true(str_eq(x->bookmark, y->bookmark));
         assert_true(x->first_read_at == y->first_read_at &&
                     x->last_read_at == y->last_read_at);
         assert_memory_equal(&x->counts, &y->counts, sizeof(x->counts));
@@ -236,6 +242,43 @@ static void indices_and_places_are_checked(void **state)
     expect_refused(&m, "'actions' of streams[0]");
 }
 
+static void a_join_names_the_live_version_it_changes(void **state)
+{
+    (void)state;
+    static const enum join_kind changing[] = { JOIN_MERGE, JOIN_NEW, JOIN_SWEEP };
+    for (size_t i = 0; i < 3; i++) {
+        struct manifest m = sample();
+        m.streams[1].join = changing[i];
+        m.streams[1].live_version = 2;
+        expect_refused(&m, "'live_version' of streams[1]");
+        m.streams[1].live_version = m.streams[1].version = 0;
+        expect_refused(&m, "'live_version' of streams[1]");
+    }
+    struct manifest m = sample();
+    m.streams[1].join = (enum join_kind)(JOIN_SWEEP + 1);
+    expect_refused(&m, "'join' of streams[1]");
+}
+
+/* These need nothing of a live version, and keep what they say of one. */
+static void other_joins_may_name_any_live_version(void **state)
+{
+    (void)state;
+    for (enum join_kind join = JOIN_REPLACE; join <= JOIN_ADD; join++) {
+        for (uint64_t live = 0; live < 3; live++) {
+            struct manifest m = sample();
+            struct manifest got;
+            struct error err;
+            CLEANUP(buf_done) struct buf text;
+            buf_init(&text, 1 << 20);
+            m.streams[1].join = join;
+            m.streams[1].live_version = live;
+            manifest_write(&m, &text);
+            assert_int_equal(read_it(buf_str(&text), &got, &err), 0);
+            expect_same(&m, &got);
+        }
+    }
+}
+
 static void names_of_files_stay_in_the_folder(void **state)
 {
     (void)state;
@@ -316,6 +359,8 @@ int main(void)
         cmocka_unit_test(is_refused_with_any_byte_changed),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(indices_and_places_are_checked),
+        cmocka_unit_test(a_join_names_the_live_version_it_changes),
+        cmocka_unit_test(other_joins_may_name_any_live_version),
         cmocka_unit_test(names_of_files_stay_in_the_folder),
         cmocka_unit_test(i11_counts_that_do_not_add_up_are_refused),
         cmocka_unit_test(a_small_arena_is_an_error),
