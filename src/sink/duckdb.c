@@ -267,7 +267,7 @@ static void find_clashes(struct duckdb_sink *s, struct mark_list *marks)
             (void)map_put(owners, buf_str(&name), mark);
     }
     for (size_t i = 0; i < s->m->stream_count; i++) {
-        struct stream_mark *mine = &s->streams[i].mark;
+        struct stream_mark *mine = s->streams[i].mark;
         bool live = mine->live_version != 0;
         folded_name(&name, live ? mine->target : s->m->streams[i].target);
         struct stream_mark *owner = map_find(owners, buf_str(&name));
@@ -278,6 +278,14 @@ static void find_clashes(struct duckdb_sink *s, struct mark_list *marks)
     }
     buf_done(&name);
     map_free(owners);
+}
+
+/* The rest of a version that failed is left out, and so is a sweep of a table whose
+ * changes failed: the next read of changes comes first. */
+static bool is_skipped(const struct stream_mark *mark, const struct manifest_stream *st)
+{
+    return mark->state == STREAM_FAILED && mark->copy_version == st->version &&
+           ((st->actions & ACTION_BEGIN) == 0 || st->join == JOIN_SWEEP);
 }
 
 /* A manifest's streams and what the destination knows of them. */
@@ -295,16 +303,17 @@ static void match_streams(struct duckdb_sink *s, struct mark_list *marks)
         const struct manifest_stream *st = &s->m->streams[i];
         struct duckdb_stream *ds = &s->streams[i];
         stream_key(&key, st->database, st->table);
-        const struct stream_mark *mark = map_find(known, buf_str(&key));
-        ds->known = mark != NULL;
-        ds->mark = mark != NULL ? *mark : (struct stream_mark){ .target = st->target };
-        ds->mark.integration = s->m->integration;
-        ds->mark.database = st->database;
-        ds->mark.table = st->table;
-        ds->mark.lane = s->m->lane;
-        ds->skipped = ds->mark.state == STREAM_FAILED &&
-                      ds->mark.copy_version == st->version &&
-                      (st->actions & ACTION_BEGIN) == 0;
+        ds->mark = map_find(known, buf_str(&key));
+        if (ds->mark == NULL) {
+            ds->mark = ARENA_NEW(s->epoch, struct stream_mark);
+            *ds->mark = (struct stream_mark){ .target = st->target };
+            (void)map_put(known, buf_str(&key), ds->mark);
+        }
+        ds->mark->integration = s->m->integration;
+        ds->mark->database = st->database;
+        ds->mark->table = st->table;
+        ds->mark->lane = s->m->lane;
+        ds->skipped = is_skipped(ds->mark, st);
     }
     buf_done(&key);
     map_free(known);
@@ -381,7 +390,8 @@ static int load(struct sink *base, const struct manifest_stream *st, struct str 
     if (version_need_table(s, st, &table, err) != 0 ||
         append_segment(s, st, table, container, &rows, err) != 0)
         return -1;
-    out->applied += rows;
+    if (!join_changes_live(st->join)) /* else the join tells */
+        out->applied += rows;
     return 0;
 }
 
@@ -410,19 +420,34 @@ static int reject(struct sink *base, const struct manifest_stream *st,
 
 /* ---- commit ----------------------------------------------------------------------- */
 
+/* Another version or read of the table, later in the manifest, that is loaded. */
+static bool goes_on(const struct duckdb_sink *s, size_t stream, const bool *excluded)
+{
+    for (size_t i = stream + 1; i < s->m->stream_count; i++)
+        if (s->streams[i].mark == s->streams[stream].mark && !excluded[i] &&
+            (s->m->streams[i].actions & ACTION_BEGIN) != 0)
+            return true;
+    return false;
+}
+
 /* A stream that failed at loading: its copy goes, its later rows of this version are left
- * out. */
-static int fail_stream(struct duckdb_sink *s, const struct manifest_stream *st,
+ * out. Where another version began behind it, that one's copy is the one under way. */
+static int fail_stream(struct duckdb_sink *s, size_t stream, const bool *excluded,
                        struct error *err)
 {
-    struct duckdb_stream *ds = version_stream(s, st);
-    if (version_drop_copy(s, ds, err) != 0)
+    const struct manifest_stream *st = &s->m->streams[stream];
+    struct stream_mark *mark = s->streams[stream].mark;
+    if (goes_on(s, stream, excluded))
+        return 0;
+    if (version_drop_copy(s, mark, err) != 0)
         return -1;
-    ds->mark.state = STREAM_FAILED;
-    ds->mark.copy_version = st->version;
+    mark->state = STREAM_FAILED;
+    mark->copy_version = st->version;
+    mark->copy_join = st->join;
     return 0;
 }
 
+/* A sweep's shape is that of the keys alone. */
 static void newest_shape(struct duckdb_sink *s, size_t stream)
 {
     uint32_t version = 0;
@@ -431,8 +456,20 @@ static void newest_shape(struct duckdb_sink *s, size_t stream)
         if (shape->stream != stream || shape->version < version)
             continue;
         version = shape->version;
-        s->streams[stream].mark.schema_json = shape->schema_json;
+        s->streams[stream].mark->schema_json = shape->schema_json;
     }
+}
+
+/* What an epoch says of a copy besides its rows. */
+static void follow_copy(struct duckdb_sink *s, size_t stream)
+{
+    const struct manifest_stream *st = &s->m->streams[stream];
+    struct stream_mark *mark = s->streams[stream].mark;
+    if (mark->state == STREAM_COPYING && mark->copy_version == st->version &&
+        mark->copy_join == st->join && st->progress.len > 0)
+        mark->copy_progress = st->progress;
+    if (mark->state != STREAM_FAILED && st->join != JOIN_SWEEP)
+        newest_shape(s, stream);
 }
 
 static int write_marks(struct duckdb_sink *s, const bool *excluded, struct error *err)
@@ -448,16 +485,12 @@ static int write_marks(struct duckdb_sink *s, const bool *excluded, struct error
     };
     for (size_t i = 0; i < m->stream_count; i++) {
         const struct manifest_stream *st = &m->streams[i];
-        struct duckdb_stream *ds = &s->streams[i];
-        if (excluded != NULL && excluded[i] && fail_stream(s, st, err) != 0)
+        if (excluded != NULL && excluded[i] && fail_stream(s, i, excluded, err) != 0)
             return -1;
         if (st->sequence > lane.sequence)
             lane.sequence = st->sequence;
-        if (ds->mark.state == STREAM_COPYING && st->progress.len > 0)
-            ds->mark.copy_progress = st->progress;
-        if (ds->mark.state != STREAM_FAILED)
-            newest_shape(s, i);
-        if (meta_write_stream(s, &ds->mark, err) != 0)
+        follow_copy(s, i);
+        if (meta_write_stream(s, s->streams[i].mark, err) != 0)
             return -1;
     }
     return meta_write_lane(s, &lane, err);
@@ -505,22 +538,41 @@ static int commit(struct sink *base, const struct manifest *m, const bool *exclu
 
 /* ---- reset ------------------------------------------------------------------------ */
 
+static int reset_stream(struct duckdb_sink *s, const struct reset_request *r,
+                        struct stream_mark *mark, struct error *err)
+{
+    if (version_drop_copy(s, mark, err) != 0 ||
+        (r->everything && version_drop_live(s, mark, err) != 0))
+        return -1;
+    if (r->set_bookmark && mark->live_version != 0)
+        mark->bookmark = r->bookmark;
+    return meta_write_stream(s, mark, err);
+}
+
 static int reset_streams(struct duckdb_sink *s, const struct reset_request *r,
                          struct error *err)
 {
     struct mark_list marks = { 0 };
+    bool live = false;
     if (meta_read(s, s->epoch, r->integration, &marks, err) != 0)
         return -1;
     for (size_t i = 0; i < marks.stream_count; i++) {
-        struct duckdb_stream ds = { .known = true, .mark = marks.streams[i] };
-        bool wanted = r->table.len == 0 || (str_eq(ds.mark.database, r->database) &&
-                                            str_eq(ds.mark.table, r->table));
+        struct stream_mark *mark = &marks.streams[i];
+        bool wanted = r->table.len == 0 || (str_eq(mark->database, r->database) &&
+                                            str_eq(mark->table, r->table));
         if (!wanted)
             continue;
-        if (version_drop_copy(s, &ds, err) != 0 ||
-            (r->everything && version_drop_live(s, &ds, err) != 0) ||
-            meta_write_stream(s, &ds.mark, err) != 0)
+        if (reset_stream(s, r, mark, err) != 0)
             return -1;
+        live = live || mark->live_version != 0;
+    }
+    if (r->set_bookmark && (!live || r->table.len == 0)) {
+        (void)error_set(err, ERR_CONFIG,
+                        "'" STR_FMT "." STR_FMT
+                        "' has no live table to set a bookmark of",
+                        STR_ARG(r->database), STR_ARG(r->table));
+        err->hint = "Copy the table first: its first read leaves a bookmark.";
+        return -1;
     }
     if (!r->everything || r->table.len > 0)
         return 0;
@@ -559,7 +611,7 @@ const struct sink_ops duckdb_sink_ops = {
     .shape = version_shape,
     .load = load,
     .reject = reject,
-    .join = version_join,
+    .join = join_stream,
     .abandon = version_abandon,
     .commit = commit,
     .rollback = rollback,

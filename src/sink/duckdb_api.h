@@ -33,6 +33,7 @@
     X(destroy_result)                   \
     X(result_error)                     \
     X(result_error_type)                \
+    X(rows_changed)                     \
     X(column_count)                     \
     X(column_name)                      \
     X(fetch_chunk)                      \

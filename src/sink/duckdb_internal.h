@@ -10,14 +10,15 @@
 #include "sink/duckdb.h"
 #include "sink/duckdb_api.h"
 
-/* A stream's row of _tailrace.stream while an epoch is loaded. */
+/* A stream of the manifest and its row of _tailrace.stream while an epoch is loaded. */
 struct duckdb_stream {
-    bool known;   /* it has a row */
     bool skipped; /* its copy failed before: rows of that version are left out */
     bool shaped;  /* shape() has been here in this epoch */
     const struct stream_mark
         *clash; /* another stream that has the same target, or NULL */
-    struct stream_mark mark;
+    struct stream_mark
+        *mark; /* one for all of the manifest's streams of a table: versions that end and
+                  begin, a read and the sweep after it, in their order */
 };
 
 struct duckdb_sink {
@@ -85,6 +86,13 @@ int sql_run(struct duckdb_sink *s, const char *sql, struct error *err);
 /* Run the text of a buf and clear it; a text past its ceiling is an error. */
 int sql_run_buf(struct duckdb_sink *s, struct buf *sql, struct error *err);
 
+/* The same for a statement that changes rows: *changed is their number. */
+int sql_change(struct duckdb_sink *s, struct buf *sql, uint64_t *changed,
+               struct error *err);
+
+/* Run a query whose one cell is a number as text, and clear it. */
+int sql_number(struct duckdb_sink *s, struct buf *sql, uint64_t *out, struct error *err);
+
 /* Where rows go. */
 struct sql_into {
     sql_row_fn *row;
@@ -128,24 +136,71 @@ struct duckdb_stream *version_stream(struct duckdb_sink *s,
 int version_need_table(struct duckdb_sink *s, const struct manifest_stream *st,
                        struct str *out, struct error *err);
 
-/* The unfinished or failed copy, if any, goes; ds->mark says so. */
-int version_drop_copy(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err);
+/* The live table that the stream adds to or changes is there, of the version that it was
+ * read for. Errors: ERR_SCHEMA with a hint to reset. */
+int version_need_live(struct duckdb_sink *s, const struct manifest_stream *st,
+                      struct error *err);
 
-/* The live table, if any, goes; ds->mark says so. */
-int version_drop_live(struct duckdb_sink *s, struct duckdb_stream *ds, struct error *err);
+/* The unfinished or failed copy, if any, goes; mark says so. */
+int version_drop_copy(struct duckdb_sink *s, struct stream_mark *mark, struct error *err);
+
+/* The live table, if any, goes; mark says so. */
+int version_drop_live(struct duckdb_sink *s, struct stream_mark *mark, struct error *err);
 
 /* _sdc_rejected goes, and the schema too when nothing else is in it. */
 int version_drop_schema(struct duckdb_sink *s, struct error *err);
 
+int version_drop_table(struct duckdb_sink *s, struct str table, struct error *err);
+
+/* A table of the epoch's schema; names compare by folded ASCII case. */
+int version_table_exists(struct duckdb_sink *s, struct str table, bool *out,
+                         struct error *err);
+
 int version_shape(struct sink *base, const struct manifest_stream *st,
                   const struct table_schema *want, struct error *err);
-int version_join(struct sink *base, const struct manifest_stream *st, struct error *err);
 int version_abandon(struct sink *base, const struct manifest_stream *st,
                     struct error *err);
 
 /* sql_row_fn: the first cell as a number into a uint64_t. */
 int version_number_row(void *ctx, const struct str *cells, size_t count,
                        struct error *err);
+
+/* ---- columns of a table (duckdb_columns.c) ---------------------------------------- */
+
+/* Columns in order, with their types as DuckDB spells them. Zeroed but for the arena. */
+struct column_list {
+    struct arena *arena; /* borrowed; names and types live in it */
+    struct str *names, *types;
+    size_t count, capacity;
+};
+
+int columns_read(struct duckdb_sink *s, struct str table, struct column_list *out,
+                 struct error *err);
+
+/* By folded ASCII case; -1 when there is none. */
+int columns_find(const struct column_list *list, struct str name);
+
+/* Have a column of this name in the table that can hold the type: added at the end,
+ * widened in place, or right already. Errors: ERR_SCHEMA when no type holds both. */
+int columns_alter(struct duckdb_sink *s, struct str table, const struct column_list *have,
+                  struct str name, struct str type, struct error *err);
+
+/* Rename a column. */
+int columns_rename(struct duckdb_sink *s, struct str table, struct str from,
+                   struct str to, struct error *err);
+
+/* ---- joins (duckdb_join.c, duckdb_merge.c) ---------------------------------------- */
+
+/* Counts of joins that change the live table go to out. */
+int join_stream(struct sink *base, const struct manifest_stream *st,
+                struct load_stream *out, struct error *err);
+
+/* Rows of `staged` into the live table: ADD, MERGE, NEW and SWEEP. The stream has a live
+ * table of the right version; staged stays. */
+int merge_add(struct duckdb_sink *s, const struct manifest_stream *st, struct str staged,
+              struct error *err);
+int merge_changes(struct duckdb_sink *s, const struct manifest_stream *st,
+                  struct str staged, struct load_stream *out, struct error *err);
 
 /* ---- rows (duckdb_append.c) ------------------------------------------------------- */
 

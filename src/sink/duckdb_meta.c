@@ -17,6 +17,10 @@ static const char *const meta_tables[] = {
     "copy_progress VARCHAR, joined_epoch UBIGINT, joined_at TIMESTAMPTZ, first_read_at "
     "TIMESTAMPTZ, "
     "last_read_at TIMESTAMPTZ, rows UBIGINT, schema_json VARCHAR)",
+    /* behind the others, so that a file made before them has the same order */
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copy_join VARCHAR",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copy_bookmark VARCHAR",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS bookmark VARCHAR",
 };
 
 static const char *const state_names[] = {
@@ -26,6 +30,13 @@ static const char *const state_names[] = {
     [STREAM_FAILED] = "failed",
 };
 
+static const char *const join_names[] = {
+    [JOIN_REPLACE] = "replace", [JOIN_ADD] = "add",     [JOIN_MERGE] = "merge",
+    [JOIN_NEW] = "new",         [JOIN_SWEEP] = "sweep",
+};
+
+#define JOIN_COUNT (sizeof(join_names) / sizeof(join_names[0]))
+
 #define STATE_COUNT (sizeof(state_names) / sizeof(state_names[0]))
 
 static enum stream_state state_find(struct str name)
@@ -34,6 +45,14 @@ static enum stream_state state_find(struct str name)
     while (i < STATE_COUNT && !str_eq(name, str_of(state_names[i])))
         i++;
     return i == STATE_COUNT ? STREAM_NONE : (enum stream_state)i;
+}
+
+static enum join_kind join_find(struct str name)
+{
+    unsigned i = 0;
+    while (i < JOIN_COUNT && !str_eq(name, str_of(join_names[i])))
+        i++;
+    return i == JOIN_COUNT ? JOIN_REPLACE : (enum join_kind)i;
 }
 
 static uint64_t cell_u64(struct str cell)
@@ -186,6 +205,9 @@ static int stream_row(void *ctx, const struct str *cells, size_t count, struct e
         .last_read_at = cell_i64(cells[13]),
         .rows = cell_u64(cells[14]),
         .schema_json = arena_str(r->arena, cells[15]),
+        .copy_join = join_find(cells[16]),
+        .copy_bookmark = arena_str(r->arena, cells[17]),
+        .bookmark = arena_str(r->arena, cells[18]),
     };
     return 0;
 }
@@ -222,7 +244,8 @@ int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
             "live_version::VARCHAR, copy_version::VARCHAR, copy_sequence::VARCHAR, "
             "copy_progress, joined_epoch::VARCHAR, epoch_us(joined_at)::VARCHAR, "
             "epoch_us(first_read_at)::VARCHAR, "
-            "epoch_us(last_read_at)::VARCHAR, rows::VARCHAR, schema_json "
+            "epoch_us(last_read_at)::VARCHAR, rows::VARCHAR, schema_json, "
+            "copy_join, copy_bookmark, bookmark "
             "FROM _tailrace.stream WHERE ? = '' OR integration = ? ORDER BY 1, 2, 3",
             params, 2, SQL_INTO(stream_row, &r), err) != 0)
         return -1;
@@ -278,6 +301,9 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
         time_or_null(mark->last_read_at),
         SQL_INT(mark->rows),
         SQL_TEXT(mark->schema_json),
+        SQL_TEXT(str_of(join_names[mark->copy_join])),
+        SQL_TEXT(mark->copy_bookmark),
+        SQL_TEXT(mark->bookmark),
     };
     if (sql_rows(s,
                  "DELETE FROM _tailrace.stream WHERE integration = ? AND "
@@ -287,7 +313,7 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
     return sql_rows(s,
                     "INSERT INTO _tailrace.stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                     "?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), "
-                    "make_timestamptz(?::BIGINT), ?, ?)",
+                    "make_timestamptz(?::BIGINT), ?, ?, ?, ?, ?)",
                     params, sizeof(params) / sizeof(params[0]), NULL, err);
 }
 

@@ -9,24 +9,53 @@ void sql_add_table(const struct duckdb_sink *s, struct buf *sql, struct str tabl
     dialect_quote_table(sql, s->m->target_schema, table);
 }
 
-int sql_run(struct duckdb_sink *s, const char *sql, struct error *err)
+static int run_changing(struct duckdb_sink *s, const char *sql, uint64_t *changed,
+                        struct error *err)
 {
     duckdb_result result = { 0 };
     int rc = 0;
+    *changed = 0;
     if (s->api.query(s->con, sql, &result) != DuckDBSuccess) {
         s->failed = true;
         rc = duckdb_fail(err, "DuckDB", s->api.result_error_type(&result),
                          s->api.result_error(&result));
+    } else {
+        *changed = s->api.rows_changed(&result);
     }
     s->api.destroy_result(&result);
     return rc;
 }
 
-int sql_run_buf(struct duckdb_sink *s, struct buf *sql, struct error *err)
+int sql_run(struct duckdb_sink *s, const char *sql, struct error *err)
+{
+    uint64_t ignored = 0;
+    return run_changing(s, sql, &ignored, err);
+}
+
+int sql_change(struct duckdb_sink *s, struct buf *sql, uint64_t *changed,
+               struct error *err)
 {
     int rc = buf_check(sql, "SQL text", err);
     if (rc == 0)
-        rc = sql_run(s, buf_text(sql), err);
+        rc = run_changing(s, buf_text(sql), changed, err);
+    else
+        s->failed = true;
+    buf_clear(sql);
+    return rc;
+}
+
+int sql_run_buf(struct duckdb_sink *s, struct buf *sql, struct error *err)
+{
+    uint64_t ignored = 0;
+    return sql_change(s, sql, &ignored, err);
+}
+
+int sql_number(struct duckdb_sink *s, struct buf *sql, uint64_t *out, struct error *err)
+{
+    int rc = buf_check(sql, "SQL text", err);
+    *out = 0;
+    if (rc == 0)
+        rc = sql_rows(s, buf_text(sql), NULL, 0, SQL_INTO(version_number_row, out), err);
     else
         s->failed = true;
     buf_clear(sql);

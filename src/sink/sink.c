@@ -83,7 +83,7 @@ static int load_one_stream(struct epoch_load *l, size_t stream, struct error *er
         load_segments(l, stream, SEGMENT_REJECTS, err) != 0)
         return -1;
     if ((st->actions & ACTION_JOIN) != 0)
-        return l->s->ops->join(l->s, st, err);
+        return l->s->ops->join(l->s, st, &l->out->streams[stream], err);
     return 0;
 }
 
@@ -104,9 +104,30 @@ static int load_streams(struct epoch_load *l, const bool *excluded, struct error
     return 0;
 }
 
+/* A stream that was left out takes along what follows it in the same version: no sweep
+ * without the changes that were read before it. */
+static const bool *leave_out(struct epoch_load *l, const bool *excluded)
+{
+    const struct manifest *m = l->m;
+    if (excluded == NULL)
+        return NULL;
+    bool *out = ARENA_ARRAY(l->a, bool, m->stream_count + 1);
+    for (size_t i = 0; i < m->stream_count; i++) {
+        if (!excluded[i])
+            continue;
+        for (size_t k = i; k < m->stream_count; k++)
+            if (k == i || (m->streams[k].version == m->streams[i].version &&
+                           str_eq(m->streams[k].table, m->streams[i].table) &&
+                           str_eq(m->streams[k].database, m->streams[i].database)))
+                out[k] = true;
+    }
+    return out;
+}
+
 static int load_in_transaction(struct epoch_load *l, const bool *excluded,
                                struct error *err)
 {
+    excluded = leave_out(l, excluded);
     if (l->s->ops->begin(l->s, l->m, err) != 0)
         return -1;
     if (load_streams(l, excluded, err) != 0 ||

@@ -55,7 +55,8 @@ struct stream_mark {
     uint64_t joined_epoch;
     int64_t loaded_at;                   /* when the live version joined */
     int64_t first_read_at, last_read_at; /* of the live version: T1 and T2 */
-    uint64_t rows;                       /* of the live version at its join */
+    uint64_t rows; /* of the live version after its last join, those marked deleted
+                      aside */
     struct str schema_json; /* of the newest shape known of the copy or live version */
 };
 
@@ -69,8 +70,12 @@ struct mark_list {
 
 struct load_stream {
     struct str database, table;
-    uint64_t applied;    /* rows that the destination now has of this epoch */
-    uint64_t superseded; /* a later row of the same key in the epoch won */
+    /* Of rows that are gathered to change a live table (join_changes_live) these three
+     * are told by the epoch that joins them, for all of them. */
+    uint64_t applied;    /* rows that the destination now has of this epoch; of a sweep:
+                            rows that were marked deleted */
+    uint64_t superseded; /* a later row of the same key won, or this one says the same as
+                            the one before it (NEW) */
     uint64_t known;      /* read again: the destination had them already */
     uint64_t rejected; /* records written to _sdc_rejected, quarantined before or here */
 };
@@ -122,7 +127,8 @@ struct sink_ops {
                 struct load_stream *out, struct error *err);
     int (*reject)(struct sink *s, const struct manifest_stream *st, struct str container,
                   struct load_stream *out, struct error *err);
-    int (*join)(struct sink *s, const struct manifest_stream *st, struct error *err);
+    int (*join)(struct sink *s, const struct manifest_stream *st, struct load_stream *out,
+                struct error *err);
     int (*abandon)(struct sink *s, const struct manifest_stream *st, struct error *err);
     /* Marks of the lane and its streams, then commit. */
     int (*commit)(struct sink *s, const struct manifest *m, const bool *excluded,

@@ -42,7 +42,8 @@ static void requests_survive_the_trip(void **state)
                             .excluded = excluded,
                             .excluded_count = 3 };
     struct request reset = { .kind = REQUEST_RESET,
-                             .reset = { STR("i"), STR("s"), STR("d"), STR("t"), true } };
+                             .reset = { STR("i"), STR("s"), STR("d"), STR("t"), true,
+                                        true, STR("key1;c") } };
     struct request query = { .kind = REQUEST_QUERY,
                              .sql = STR("SELECT 'a\0b\n'"),
                              .limits = { .time_us = 5, .rows = UINT64_MAX } };
@@ -61,7 +62,8 @@ static void requests_survive_the_trip(void **state)
     assert_str(back.reset.target_schema, "s");
     assert_str(back.reset.database, "d");
     assert_str(back.reset.table, "t");
-    assert_true(back.reset.everything);
+    assert_true(back.reset.everything && back.reset.set_bookmark);
+    assert_str(back.reset.bookmark, "key1;c");
     back = round_trip(a, &query);
     assert_str(back.sql, "SELECT 'a\0b\n'");
     assert_true(back.limits.rows == UINT64_MAX && back.limits.time_us == 5);
@@ -94,6 +96,9 @@ static void marks_survive_the_trip(void **state)
           .copy_version = 2,
           .copy_sequence = 3,
           .copy_progress = STR("{\"a\":1}"),
+          .copy_join = JOIN_SWEEP,
+          .copy_bookmark = STR("key1;a"),
+          .bookmark = STR("key1;b"),
           .joined_epoch = 4,
           .loaded_at = 5,
           .first_read_at = INT64_MIN,
@@ -126,6 +131,9 @@ static void marks_survive_the_trip(void **state)
     assert_true(s->last_read_at == 6 && s->rows == 7);
     assert_str(s->copy_progress, "{\"a\":1}");
     assert_str(s->schema_json, "{}");
+    assert_int_equal(s->copy_join, JOIN_SWEEP);
+    assert_str(s->copy_bookmark, "key1;a");
+    assert_str(s->bookmark, "key1;b");
     assert_str(back.streams[1].target, "x");
     arena_free(a);
 }
