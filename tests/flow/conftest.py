@@ -74,15 +74,26 @@ def one_of_each():
     return [n for n in SERVERS if "mysql" in n][:1] + [n for n in SERVERS if "mariadb1011" in n][:1]
 
 
+def newest():
+    return [n for n in SERVERS if n in ("f-mysql97", "f-mariadb118")] or SERVERS[:1]
+
+
 def pytest_generate_tests(metafunc):
     if "every_server" in metafunc.fixturenames:
         metafunc.parametrize("every_server", SERVERS or [NO_SERVERS], indirect=True)
+    if "newest_server" in metafunc.fixturenames:
+        metafunc.parametrize("newest_server", newest() or [NO_SERVERS], indirect=True)
     if "server" in metafunc.fixturenames:
         metafunc.parametrize("server", (one_of_each() or SERVERS[:1]) or [NO_SERVERS], indirect=True)
 
 
 @pytest.fixture
 def every_server(request):
+    return server_of(request.param)
+
+
+@pytest.fixture
+def newest_server(request):
     return server_of(request.param)
 
 

@@ -78,11 +78,11 @@ class Copy:
         return self.rows("SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = ? "
                          "AND table_name = ? ORDER BY ordinal_position", [schema, table])
 
-    def values(self, schema, table, columns):
-        """Canonical rows of [(name, type)]."""
+    def values(self, schema, table, columns, rest=""):
+        """Canonical rows of [(name, type)]; rest: SQL behind FROM."""
         makers = [canonical(kind) for _, kind in columns]
         select = ", ".join(expression(n, k) for n, k in columns) or "1"
-        cursor = self.c.execute(f"SELECT {select} FROM {self.name(schema, table)}")
+        cursor = self.c.execute(f"SELECT {select} FROM {self.name(schema, table)} {rest}")
         while rows := cursor.fetchmany(2048):
             for row in rows:
                 yield tuple(None if v is None else make(v) for v, make in zip(row, makers))
