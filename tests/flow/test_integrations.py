@@ -288,11 +288,11 @@ def test_every_mistake_in_a_file_has_its_place_and_changes_nothing(tailrace, the
 
 def test_what_does_not_fit_together_names_the_table_and_its_place(tailrace):
     path = tailrace.folder / "f.yaml"
-    path.write_text(many(20).replace("key: updated_at", "where: b"))
+    path.write_text(many(20).replace("          key: updated_at\n", ""))
     tailrace.run("apply", path).fails(exits.CONFIG, f"{path}:8:9: table 'd0.t 0: x': option 'method' is 'key'")
     assert tailrace.run("integration", "list", "--json").json == []
     # an integration's key is the key of all its tables
-    path.write_text(many(20).replace("key: updated_at", "look_back: 1min").replace("exclude_columns: secret", "key: id"))
+    path.write_text(many(20).replace("          key: updated_at\n", "").replace("exclude_columns: secret", "key: id"))
     tailrace.run("apply", path).expect(exits.OK)
 
 

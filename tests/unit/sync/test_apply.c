@@ -147,6 +147,114 @@ static void a_removed_integration_leaves_nothing_in_the_state(void **state)
     assert_int_equal(count, 0);
 }
 
+/* --- options of one table -------------------------------------------------------------
+ */
+
+static int options_of(struct fixture *f, const char *table, const char *set,
+                      const char *unset, struct error *err)
+{
+    struct option_values *v = option_values_new(stream_option_table());
+    struct stream_name of = { STR("shop"), STR("shop"), str_of(table) };
+    struct option_change change = { v, str_of(unset) };
+    assert_int_equal(option_set_json(v, str_of(set), err), 0);
+    int rc = choose_options(f->a, &f->spec, &of, &change, err);
+    option_values_free(v);
+    return rc;
+}
+
+static void options_of_a_table_are_added_and_taken_back(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    assert_int_equal(options_of(f, "t", "{\"key\":\"id\",\"method\":\"key\"}", "", &err),
+                     0);
+    assert_str(f->spec.streams[0].options, "{\"method\":\"key\",\"key\":\"id\"}");
+    assert_int_equal(options_of(f, "t", "{\"sweep\":\"no\"}", "key, look-back", &err), 0);
+    assert_str(f->spec.streams[0].options, "{\"method\":\"key\",\"sweep\":\"no\"}");
+    assert_int_equal(options_of(f, "t", "{\"key\":\"id\"}", "key", &err), -1);
+    assert_string_equal(err.text, "option 'key' is set and unset at once");
+    assert_int_equal(options_of(f, "t", "{}", "tables", &err), -1);
+    assert_string_equal(err.text, "a table has no option 'tables'");
+    assert_int_equal(options_of(f, "t", "{}", "method,sweep", &err), 0);
+    assert_int_equal(f->spec.stream_count, 0);
+}
+
+static void options_of_a_table_are_kept_and_their_changes_told(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    struct apply_request wanted = { .list = &f->spec, .count = 1 };
+    struct apply_result r = { 0 };
+    (void)apply(f, false);
+    assert_int_equal(options_of(f, "t", "{\"key\":\"id\",\"sweep\":\"no\"}", "", &err),
+                     0);
+    assert_int_equal(apply_list(f->s, f->a, &wanted, &r, &err), 0);
+    assert_int_equal(r.change_count, 2);
+    assert_str(r.changes[0], "shop: table shop.t, option key: (none) -> id");
+    assert_str(r.changes[1], "shop: table shop.t, option sweep: (none) -> no");
+    assert_int_equal(options_of(f, "t", "{\"key\":\"n\"}", "sweep", &err), 0);
+    assert_int_equal(apply_list(f->s, f->a, &wanted, &r, &err), 0);
+    assert_str(r.changes[0], "shop: table shop.t, option key: id -> n");
+    assert_str(r.changes[1], "shop: table shop.t, option sweep: no -> (none)");
+    struct integration_spec now = current(f);
+    assert_str(now.streams[0].options, "{\"key\":\"n\"}");
+    option_values_free(now.options);
+    assert_int_equal(state_integration_remove(f->s, STR("shop"), &err), 0);
+    size_t count = 9;
+    assert_int_equal(
+        state_setting_list(f->s, f->a, STR("shop"), &now.streams, &count, &err), 0);
+    assert_int_equal(count, 0);
+}
+
+static void what_does_not_fit_together_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    struct apply_request wanted = { .list = &f->spec, .count = 1 };
+    struct apply_result r = { 0 };
+    (void)apply(f, false);
+    assert_int_equal(options_of(f, "t", "{\"method\":\"key\"}", "", &err), 0);
+    assert_int_equal(apply_list(f->s, f->a, &wanted, &r, &err), -1);
+    assert_string_equal(err.text,
+                        "table 'shop.t': option 'method' is 'key', and no option "
+                        "'key' names the column");
+    struct integration_spec now = current(f);
+    assert_int_equal(now.stream_count, 0);
+    option_values_free(now.options);
+    /* the integration's key is enough */
+    assert_int_equal(option_set(f->spec.options, STR("key"), STR("id"), &err), 0);
+    assert_int_equal(apply(f, false), 2);
+}
+
+static void all_in_one_word_forgets_choices_and_keeps_options(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    choose_table(f->a, &f->spec, STR("shop"), STR("t"), CHOSEN_NO);
+    choose_table(f->a, &f->spec, STR("shop"), STR("v"), CHOSEN_YES);
+    choose_column(f->a, &f->spec, STR("shop"), STR("t"), STR("c"), CHOSEN_NO);
+    assert_int_equal(options_of(f, "t", "{\"method\":\"full\"}", "", &err), 0);
+    assert_int_equal(
+        option_set_json(f->spec.options,
+                        STR("{\"tables\":\"a\",\"exclude\":\"b\",\"exclude_columns\":"
+                            "\"c\",\"method\":\"full\"}"),
+                        &err),
+        0);
+    assert_int_equal(choose_all(&f->spec, &err), -1);
+    assert_non_null(strstr(err.text, "only while the integration's method is 'auto'; it "
+                                     "is 'full'"));
+    assert_int_equal(f->spec.stream_count, 2);
+    assert_int_equal(option_set(f->spec.options, STR("method"), STR("auto"), &err), 0);
+    assert_int_equal(choose_all(&f->spec, &err), 0);
+    assert_int_equal(f->spec.stream_count, 1);
+    assert_int_equal(f->spec.streams[0].chosen, CHOSEN_BY_PATTERN);
+    assert_int_equal(f->spec.streams[0].column_count, 0);
+    assert_str(f->spec.streams[0].options, "{\"method\":\"full\"}");
+    assert_true(option_is_default(f->spec.options, "tables"));
+    assert_true(option_is_default(f->spec.options, "exclude"));
+    assert_true(option_is_default(f->spec.options, "exclude_columns"));
+}
+
 /* --- choosing -------------------------------------------------------------------------
  */
 
@@ -215,6 +323,10 @@ int main(void)
         TEST(one_that_cannot_be_leaves_all_as_they_are),
         TEST(what_is_missing_from_the_list_goes_back_to_its_default),
         TEST(a_removed_integration_leaves_nothing_in_the_state),
+        TEST(options_of_a_table_are_added_and_taken_back),
+        TEST(options_of_a_table_are_kept_and_their_changes_told),
+        TEST(what_does_not_fit_together_changes_nothing),
+        TEST(all_in_one_word_forgets_choices_and_keeps_options),
         TEST(patterns_of_tables_are_edited_and_never_turn_into_all),
         TEST(patterns_of_columns_go_in_and_out),
         TEST(what_is_forgotten_leaves_no_setting),

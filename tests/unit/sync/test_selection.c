@@ -105,6 +105,28 @@ static bool replicated(enum inclusion inclusion, enum chosen selected, bool by_d
     return selection_column(&said, &o, &t.schema, &c, false, NULL).selected;
 }
 
+/* Every line that the table has, "any" written out. */
+static void the_field_truth_table_line_by_line(void **state)
+{
+    (void)state;
+    static const enum chosen SAID[] = { CHOSEN_YES, CHOSEN_NO, CHOSEN_BY_PATTERN };
+    static const struct {
+        enum inclusion inclusion;
+        bool replicated[3][2]; /* selected true, false, null; by default true, false */
+    } LINES[] = {
+        { AUTOMATIC, { { true, true }, { true, true }, { true, true } } },
+        { UNSUPPORTED, { { false, false }, { false, false }, { false, false } } },
+        /* false and by default true is left out, though the reference prints yes */
+        { AVAILABLE, { { true, true }, { false, false }, { true, false } } },
+    };
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++)
+        for (size_t said = 0; said < 3; said++)
+            for (size_t not_default = 0; not_default < 2; not_default++)
+                assert_int_equal(
+                    replicated(LINES[i].inclusion, SAID[said], not_default == 0),
+                    LINES[i].replicated[said][not_default]);
+}
+
 static void field_truth_automatic_is_replicated_whatever_is_said(void **state)
 {
     (void)state;
@@ -291,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_name_is_stronger_than_patterns),
         cmocka_unit_test(views_are_selected_only_by_name),
         cmocka_unit_test(the_setting_of_a_table_is_found_among_many),
+        cmocka_unit_test(the_field_truth_table_line_by_line),
         cmocka_unit_test(field_truth_automatic_is_replicated_whatever_is_said),
         cmocka_unit_test(field_truth_unsupported_is_never_replicated),
         cmocka_unit_test(field_truth_available_selected_is_replicated),
