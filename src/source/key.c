@@ -1,6 +1,7 @@
 #include "source/key.h"
 
 #include "mysql/temporal.h"
+#include "source/key_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +9,11 @@
 #define US_PER_S INT64_C(1000000)
 #define DAY_S INT64_C(86400)
 #define FRACTION_MOST 6
+/* Clocks are compared this long before and after: struct key_clock. */
+#define AROUND_US (3 * 3600 * US_PER_S)
+/* The server rounds NOW(6) to a column of whole seconds (MySQL manual, "Fractional
+ * Seconds in Time Values"). */
+#define ROUNDING_US (US_PER_S / 2)
 
 /* ---- which columns ---- */
 
@@ -282,6 +288,55 @@ int key_value_read(struct arena *a, const struct column *key, struct str text,
     return error_set(err, ERR_CONFIG,
                      "'" STR_FMT "' cannot be a replication key: " STR_FMT,
                      STR_ARG(key->name), STR_ARG(why));
+}
+
+/* ---- clocks ---- */
+
+bool key_time_parse(struct str text, int64_t *us)
+{
+    static const struct column any = { .type = TYPE_DATETIME, .fraction = FRACTION_MOST };
+    struct value v;
+    if (!cell_of_text(&any, text, &v))
+        return false;
+    *us = v.as.i;
+    return true;
+}
+
+static int64_t floor_to(int64_t us, int64_t unit)
+{
+    int64_t rest = us % unit;
+    return us - (rest < 0 ? rest + unit : rest);
+}
+
+struct str key_time_part(struct arena *a, const struct column *key, int64_t us)
+{
+    int64_t unit = US_PER_S;
+    for (unsigned i = 0; i < key->fraction; i++)
+        unit /= 10;
+    struct value v = { .as.i = floor_to(us, unit), .kind = VALUE_DATETIME };
+    if (key->type == TYPE_DATE)
+        v = (struct value){ .as.i = floor_to(us, DAY_S * US_PER_S) / (DAY_S * US_PER_S),
+                            .kind = VALUE_DATE };
+    return time_part(a, key, &v);
+}
+
+enum key_trust key_trust_of(const struct key_clock *c, const struct column *key,
+                            int64_t max, int64_t *now, int64_t *drop)
+{
+    int64_t offset = c->local - c->utc;
+    int64_t before = c->local_before - (c->utc - AROUND_US);
+    int64_t after = c->local_after - (c->utc + AROUND_US);
+    int64_t most = before > offset ? before : offset;
+    int64_t least = after < offset ? after : offset;
+    *drop = most > least ? most - least : 0;
+    int64_t high = c->utc;
+    int64_t low = c->utc;
+    if (key->type != TYPE_TIMESTAMP) {
+        high = c->local > c->utc ? c->local : c->utc;
+        low = c->local < c->utc ? c->local : c->utc;
+    }
+    *now = low - *drop;
+    return max > high + ROUNDING_US ? KEY_TRUST_NOW : KEY_TRUST_MAX;
 }
 
 /* ---- arithmetic ---- */

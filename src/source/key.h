@@ -12,6 +12,12 @@
  * the writing statement) is later than every anchor taken before that transaction began.
  * Where that cannot be known, the read is by look-back: see key_note.why.
  *
+ * What this rests on, besides what key_note.why names: the server's clock is not set
+ * back; no client sets keys of its own in the past (an explicit number, a time other than
+ * its NOW() in UTC or in the server's zone, SET timestamp); a statement that waited long
+ * for a lock of the whole table before its transaction began has ended in time, since
+ * nobody tells when the statements of an idle transaction began.
+ *
  * Thread: as the session's.
  */
 #ifndef SOURCE_KEY_H
@@ -48,16 +54,29 @@ struct str key_index_of(const struct catalog_table *t, struct str column);
 int key_take_anchor(struct session *s, struct arena *a, const struct key_read *k,
                     struct key_anchor *out, struct str *upto, struct error *err);
 
+/* Between the last anchor and the first note at least so long, for the anchors to be safe
+ * at once: a second for the rule of key_bookmark, and one since statements' times are
+ * told in whole seconds. */
+#define KEY_SETTLE_US (2200 * 1000)
+
 struct key_note {
-    int64_t at;     /* see key_bookmark.noted */
+    int64_t at;     /* see key_bookmark.noted; 0 when not proved */
     bool proved;    /* the order of keys follows from transactions; else by look-back */
     struct str why; /* of what is not proved: a sentence for people */
 };
 
 /* After the anchor, before the read's view. Proved needs the PROCESS privilege, a server
- * that hands out the keys itself (no replica, no cluster node) and InnoDB. */
+ * that hands out the keys itself (no replica, no cluster node), InnoDB or an engine
+ * without transactions, and integers that are AUTO_INCREMENT. The session must have no
+ * transaction open, and has none after. */
 int key_take_note(struct session *s, struct arena *a, const struct key_read *k,
                   struct key_note *out, struct error *err);
+
+/* The two halves of it, for many tables at once: what the server says, taken once, and
+ * what follows for one table. */
+int key_take_server_note(struct session *s, struct arena *a, struct key_note *out,
+                         struct error *err);
+struct key_note key_note_of(const struct key_note *server, const struct key_read *k);
 
 /* value, a part of a key tuple, less seconds or units; of a DATE whole days, rounded up.
  * Never below the type's first value, which is the zero date; that, too, for a value that

@@ -12,7 +12,9 @@
 
 #include <inttypes.h>
 
+#ifndef DB
 #define DB "tailrace_source"
+#endif
 
 static int set_up(void **state)
 {
