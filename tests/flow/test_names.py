@@ -11,12 +11,12 @@ from support.source import ident
 
 PID = os.getpid()
 DATABASES = [f'quo"te tick`s {PID}', f"dot.and, comma's {PID}", f"1st-ünïcode日本 {PID}", f"{PID}_".ljust(64, "x")]
-TABLES = ['say "x"', "tick`s", "it's", "with space", "dot.ted", "a,b", "ünïcode", "日本", "☃", "9lives", "x" * 64, "%s", "back\\slash",
-          "semi;colon", "-- comment", "/* more", "star*", "what?", "#hash", "$dollar", "{brace}", "new\nline", "a\ttab",
+TABLES = ['say "x"', "tick`s", "it's", "with space", "dot.ted", "a,b", "ünïcode", "日本", "☃", "9lives", "x" * 64, "%s",
+          "back\\slash", "semi;colon", "-- comment", "/* more", "star*", "what?", "#hash", "$dollar", "{brace}", "new\nline", "a\ttab",
           # reserved: in MySQL, in DuckDB, in both, and DuckDB's own schemas and columns
           "rank", "pivot", "qualify", "select", "group", "main", "temp", "rowid", "null"]
-COLUMNS = ['say "x"', "tick`s", "it's", "with space", "dot.ted", "a,b", "ünïcode", "日本", "☃", "9lives", "x" * 64, "ü" * 64, "%s",
-           "back\\slash", "semi;colon", "-- comment", "star*", "$dollar", "new\nline", "1", "rank", "pivot", "qualify", "select",
+COLUMNS = ['say "x"', "tick`s", "it's", "with space", "dot.ted", "a,b", "ünïcode", "日本", "☃", "9lives", "x" * 64, "ü" * 64,
+           "%s", "back\\slash", "semi;colon", "-- comment", "star*", "$dollar", "new\nline", "1", "rank", "pivot", "qualify", "select",
            "group", "lateral", "rowid", "null", "default", "true", "_op", "_seq", "_ms", "_absent", "_before", "_sdc_sequence",
            "_SDC_table_version", "_sdc_deleted_at", "__sdc_primary_key", "_sdc_", "Mixed"]
 
@@ -95,8 +95,8 @@ def test_nasty_columns_are_made_legal_and_hold_their_own_values(every_server, da
     database, = databases(every_server, DATABASES[0])
     numbered(every_server, database, "t", COLUMNS)
     key = "9 \"k`é"
-    every_server.run(f"CREATE TABLE {ident(database)}.{ident('by nasty key')} ({ident(key)} INT NOT NULL, `k.2` VARCHAR(9) NOT NULL, "
-                     f"v INT, PRIMARY KEY ({ident(key)}, `k.2`))",
+    every_server.run(f"CREATE TABLE {ident(database)}.{ident('by nasty key')} ({ident(key)} INT NOT NULL, "
+                     f"`k.2` VARCHAR(9) NOT NULL, v INT, PRIMARY KEY ({ident(key)}, `k.2`))",
                      f"INSERT INTO {ident(database)}.{ident('by nasty key')} VALUES (1,'a',1),(1,'b',2),(2,'a',3)")
     tailrace.sync(url(every_server, database)).expect(exits.OK)
     for _ in range(2):
@@ -195,13 +195,15 @@ def test_columns_that_become_equal_keep_their_names_when_others_come_and_go(ever
     assert shape(tailrace, "t") == names
     assert values(*names) == (0, 1, 2, 3, 4, 5, 6, 7)
     # One that goes gives its name to nobody: not to those behind it, not to a new one.
-    every_server.run(f"ALTER TABLE {of} DROP COLUMN `a.b`, DROP COLUMN `4th`, ADD COLUMN `a+b` INT DEFAULT 8, ADD COLUMN `6th` INT DEFAULT 9")
+    every_server.run(f"ALTER TABLE {of} DROP COLUMN `a.b`, DROP COLUMN `4th`, ADD COLUMN `a+b` INT DEFAULT 8, "
+                     "ADD COLUMN `6th` INT DEFAULT 9")
     for _ in range(2):
         tailrace.run("run", "x").expect(exits.OK)
         assert values("a_b", "a_b_3", "a_b_4", "A_B_5", "_th_2", "a_b_6", "_th_3") == (1, 3, 4, 5, 7, 8, 9)
         assert not {"a_b_2", "_th"} & set(shape(tailrace, "t"))
     # Back again they have the names they had.
-    every_server.run(f"ALTER TABLE {of} ADD COLUMN `4th` INT DEFAULT 10 FIRST, ADD COLUMN `a.b` INT DEFAULT 11 FIRST, DROP COLUMN `a b`")
+    every_server.run(f"ALTER TABLE {of} ADD COLUMN `4th` INT DEFAULT 10 FIRST, "
+                     "ADD COLUMN `a.b` INT DEFAULT 11 FIRST, DROP COLUMN `a b`")
     for _ in range(2):
         tailrace.run("run", "x").expect(exits.OK)
         assert values("a_b_2", "_th", "a_b_3", "a_b_4", "A_B_5", "_th_2", "a_b_6", "_th_3") == (11, 10, 3, 4, 5, 7, 8, 9)
@@ -219,8 +221,8 @@ def test_columns_called_as_system_columns_are_told_apart(every_server, databases
                      f"INSERT INTO {ident(database)}.keyless VALUES (1, 2), (1, 2)")
     tailrace.sync(url(every_server, database)).expect(exits.OK)
     tailrace.exact(every_server, database)
-    assert tailrace.rows("SELECT _sdc_sequence_2, _SDC_Extracted_At_2, _sdc_table_version_2, _op_2, __sdc_primary_key_2, _sdc_mine_2 "
-                         "FROM x.t") == [(1, 2, 3, 4, 5, 6)]
+    assert tailrace.rows("SELECT _sdc_sequence_2, _SDC_Extracted_At_2, _sdc_table_version_2, _op_2, __sdc_primary_key_2, "
+                         "_sdc_mine_2 FROM x.t") == [(1, 2, 3, 4, 5, 6)]
     assert tailrace.rows("SELECT __sdc_primary_key_2, _sdc_deleted_at_2 FROM x.keyless") == [(1, 2)] * 2
     assert tailrace.rows("SELECT count(DISTINCT __sdc_primary_key) FROM x.keyless") == [(2,)]
 
