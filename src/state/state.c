@@ -1,5 +1,6 @@
 /* Opening, migrating and asking the state database. See state.h. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "state/migrations.h"
@@ -14,6 +15,7 @@
 /* Another process of ours may write at the same time; SQLite waits so long for its turn.
  */
 #define BUSY_MS 30000
+#define AGAIN_US (10 * 1000)
 
 struct state {
     pthread_mutex_t lock; /* recursive: a batch may span calls of one thread */
@@ -105,6 +107,19 @@ static int make_private(const char *path, struct error *err)
     return 0;
 }
 
+/* Another start at the same moment holds the file while it does the same, and for this
+ * one statement SQLite does not wait by itself. */
+static int use_wal(struct state *s, struct error *err)
+{
+    int64_t until = clock_mono_us() + (int64_t)BUSY_MS * 1000;
+    int rc = SQLITE_BUSY;
+    do {
+        rc = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    } while (rc == SQLITE_BUSY && clock_mono_us() < until &&
+             clock_wait_us(NULL, AGAIN_US));
+    return rc == SQLITE_OK ? 0 : sqlite_error(s, "writing", err);
+}
+
 static int open_database(struct state *s, struct error *err)
 {
     if (make_private(s->path, err) != 0)
@@ -113,7 +128,7 @@ static int open_database(struct state *s, struct error *err)
                         NULL) != SQLITE_OK)
         return sqlite_error(s, "opening", err);
     (void)sqlite3_busy_timeout(s->db, BUSY_MS);
-    if (execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) != 0)
+    if (use_wal(s, err) != 0 || execute(s, "PRAGMA synchronous = FULL", err) != 0)
         return -1;
     return migrate(s, err);
 }

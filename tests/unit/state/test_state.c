@@ -213,6 +213,44 @@ static void a_job_has_a_beginning_an_end_and_a_report(void **state)
     assert_int_equal(rows[0].version, 14);
 }
 
+/* Making the file, its journal and its tables is nothing that two may do at once; all but
+ * one wait. */
+static void many_first_starts_at_once_all_succeed(void **state)
+{
+    struct fixture *f = *state;
+    enum { ROUNDS = 40, PROCESSES = 8 };
+    for (int round = 0; round < ROUNDS; round++) {
+        char dir[128];
+        pid_t children[PROCESSES];
+        int start[2];
+        char nothing;
+        assert_int_equal(pipe(start), 0);
+        (void)snprintf(dir, sizeof dir, "%s/round-%d", f->dir, round);
+        for (int i = 0; i < PROCESSES; i++) {
+            children[i] = fork();
+            if (children[i] != 0)
+                continue;
+            struct error e = { 0 };
+            (void)close(start[1]);
+            (void)!read(start[0], &nothing, 1); /* until all are there */
+            struct state *s = state_open(dir, &e);
+            if (s == NULL)
+                (void)fprintf(stderr, "%s\n", e.text);
+            state_close(s);
+            _exit(s == NULL ? 1 : 0);
+        }
+        int failed = 0;
+        (void)close(start[0]);
+        (void)close(start[1]);
+        for (int i = 0; i < PROCESSES; i++) {
+            int status = 1;
+            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+            failed += status == 0 ? 0 : 1;
+        }
+        assert_int_equal(failed, 0);
+    }
+}
+
 static void a_job_whose_process_is_gone_has_died(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +415,7 @@ int main(void)
         TEST(shapes_list_oldest_first_and_the_first_text_stays),
         TEST(promotions_and_versions_survive_and_are_forgotten_by_stream),
         TEST(a_job_has_a_beginning_an_end_and_a_report),
+        TEST(many_first_starts_at_once_all_succeed),
         TEST(a_job_whose_process_is_gone_has_died),
         TEST(the_job_log_keeps_events_with_their_fields),
         TEST(only_the_owner_may_read_the_file),
