@@ -36,6 +36,8 @@ struct selecting {
     struct integration_spec spec; /* options owned */
     struct sync_options options;
     struct catalog *catalog; /* owned; NULL when offline */
+    struct url_source source;
+    struct secret *password; /* owned */
     enum chosen chosen;
     bool has_options; /* some are set or unset */
     bool check_key;
@@ -48,19 +50,22 @@ static int bad(struct error *err, const char *hint, const char *text, struct str
     return -1;
 }
 
+static struct probe_request request_of(const struct selecting *s)
+{
+    return (struct probe_request){ .url = &s->source,
+                                   .password = s->password,
+                                   .always_int = s->options.always_int };
+}
+
 static int ask_source(struct selecting *s, struct error *err)
 {
     struct cli *cli = s->cli;
-    struct url_source source = { 0 };
     struct secret *in_url = NULL;
-    CLEANUP(secret_free_at) struct secret *password = NULL;
     struct str server = { 0 };
-    if (url_parse_source(cli->arena, s->spec.source, &source, &in_url, err) != 0 ||
-        cli_password(cli, in_url, &password, err) != 0)
+    if (url_parse_source(cli->arena, s->spec.source, &s->source, &in_url, err) != 0 ||
+        cli_password(cli, in_url, &s->password, err) != 0)
         return -1;
-    struct probe_request r = { .url = &source,
-                               .password = password,
-                               .always_int = s->options.always_int };
+    struct probe_request r = request_of(s);
     s->catalog = probe_discover(cli->arena, &r, cli->cancel, &server, err);
     return s->catalog == NULL ? -1 : 0;
 }
@@ -254,6 +259,37 @@ static int check_options(struct selecting *s, const struct catalog_table *t,
     if (stream_options_parse(cli->arena, said == NULL ? (struct str){ 0 } : said->options,
                              &s->options, &o, err) != 0)
         return error_wrap(err, "table '" STR_FMT "'", STR_ARG(t->schema.name));
+    struct probe_request r = request_of(s);
+    struct probe_table of = { .found = t, .options = &o, .check_key = s->check_key };
+    return probe_check(cli->arena, &r, &of, cli->cancel, err);
+}
+
+static struct str spelled(const struct catalog_table *t, struct str name)
+{
+    for (unsigned i = 0; i < t->schema.column_count; i++)
+        if (str_ieq(t->schema.columns[i].name, name))
+            return t->schema.columns[i].name;
+    return name;
+}
+
+/* Columns that options name are kept as the source spells them. */
+static int spell_options(struct cli *cli, const struct catalog_table *t,
+                         struct error *err)
+{
+    static const char *const NAMES[] = { "key", "view_key" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        CLEANUP(buf_done) struct buf list;
+        struct str rest = option_text(cli->more_values, NAMES[i]);
+        buf_init(&list, OUTPUT_BYTES);
+        while (rest.len > 0) {
+            struct str one = str_trim(str_cut(rest, ',', &rest));
+            buf_printf(&list, "%s" STR_FMT, list.len == 0 ? "" : ",",
+                       STR_ARG(spelled(t, one)));
+        }
+        if (list.len > 0 &&
+            option_set(cli->more_values, str_of(NAMES[i]), buf_str(&list), err) != 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -268,6 +304,8 @@ static int change_table(struct selecting *s, const struct stream_name *of,
     choose_table(cli->arena, &s->spec, of->database, of->table, chosen);
     if (!with)
         return 0;
+    if (t != NULL && spell_options(cli, t, err) != 0)
+        return -1;
     if (choose_options(cli->arena, &s->spec, of, &change, err) != 0)
         return -1;
     return t == NULL ? 0 : check_options(s, t, err);
@@ -369,6 +407,9 @@ static int change(struct selecting *s, struct error *err)
     struct apply_request r = { .list = &s->spec, .count = 1 };
     if (rc != 0 || apply_list(s->state, s->cli->arena, &r, &result, err) != 0)
         return -1;
+    if (s->check_key && !s->cli->json)
+        buf_printf(&out, "the key declared for '" STR_FMT "' is unique and never NULL\n",
+                   STR_ARG(table));
     integration_print_changes(&out, &result, false, s->cli->json);
     if (buf_check(&out, "the changes", err) != 0)
         return -1;
@@ -399,6 +440,12 @@ static int check_usage(const struct selecting *s, struct error *err)
     struct str table = str_of(cli->operand_count > 1 ? cli->operands[1] : "");
     if (!s->has_options && !s->check_key)
         return 0;
+    if (s->check_key && option_bool(cli->values, "offline")) {
+        (void)error_set(err, ERR_CONFIG,
+                        "--check-key asks the source, --offline does not");
+        err->hint = "Give one of the two.";
+        return -1;
+    }
     if (cli->operand_count == 2 && !setting_is_pattern(table) &&
         !str_eq(table, STR("all")) && s->chosen == CHOSEN_YES &&
         !option_bool(cli->values, "show"))
@@ -445,6 +492,7 @@ static int run_select(struct cli *cli, struct error *err)
         return -1;
     int rc = select_with(&s, asked || cli->operand_count == 1, err);
     option_values_free(s.spec.options);
+    secret_free(s.password);
     if (s.catalog != NULL)
         catalog_free(s.catalog);
     state_close(s.state);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "config/url.h"
 #include "row/catalog.h"
+#include "sync/options.h"
 
 /* What to look at; all borrowed. */
 struct probe_request {
@@ -25,5 +26,17 @@ struct probe_request {
  */
 struct catalog *probe_discover(struct arena *a, const struct probe_request *r,
                                struct cancel *c, struct str *server, struct error *err);
+
+/* A table of a source, and how a person wants it replicated. */
+struct probe_table {
+    const struct catalog_table *found;
+    const struct stream_options *options;
+    bool check_key; /* read all of the view to see whether its declared key is one */
+};
+
+/* Does the source have what the options name, and understand what they say? Asks the
+ * server only where the catalog cannot tell. Errors: ERR_CONFIG naming the option. */
+int probe_check(struct arena *a, const struct probe_request *r,
+                const struct probe_table *t, struct cancel *c, struct error *err);
 
 #endif
