@@ -259,7 +259,20 @@ static void json_types(struct buf *out, const struct column *c)
     buf_done(&type);
 }
 
-static void json_column(struct buf *out, const struct column *c)
+/* Whether the table can be read by this column, and by which index in order of it. */
+static void json_replication_key(struct buf *out, const struct catalog_table *t,
+                                 const struct column *c)
+{
+    struct str why;
+    bool can_be = key_kind_of(c, &why) != KEY_KIND_NONE;
+    emit_bool(out, "replication_key", can_be);
+    emit_text_or_null(out, "replication_key_index",
+                      can_be ? key_index_of(t, c->name) : (struct str){ 0 });
+    emit_bool(out, "auto_increment", c->auto_increment);
+}
+
+static void json_column(struct buf *out, const struct catalog_table *t,
+                        const struct column *c)
 {
     emit_begin(out, NULL, '{');
     emit_text(out, "name", c->name);
@@ -274,6 +287,7 @@ static void json_column(struct buf *out, const struct column *c)
         emit_number(out, "key_ordinal", c->key_ordinal);
     else
         emit_null(out, "key_ordinal");
+    json_replication_key(out, t, c);
     emit_text_or_null(out, "charset", c->charset);
     emit_text_or_null(out, "collation", c->collation);
     emit_text_or_null(out, "generated", str_of(generated_name(c->generated)));
@@ -325,7 +339,7 @@ static void json_table(struct buf *out, const struct catalog_table *t)
     emit_text_or_null(out, "comment", t->comment);
     emit_begin(out, "columns", '[');
     for (unsigned i = 0; i < t->schema.column_count; i++)
-        json_column(out, &t->schema.columns[i]);
+        json_column(out, t, &t->schema.columns[i]);
     emit_end(out, ']');
     emit_end(out, '}');
 }

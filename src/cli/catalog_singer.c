@@ -158,6 +158,17 @@ static void column_schema(struct buf *out, const struct column *c)
     }
 }
 
+/* By which columns the table can be read, a stream's replication-key. */
+static void replication_keys(struct buf *out, const struct catalog_table *t)
+{
+    struct str why;
+    emit_begin(out, "valid-replication-keys", '[');
+    for (unsigned i = 0; i < t->schema.column_count; i++)
+        if (key_kind_of(&t->schema.columns[i], &why) != KEY_KIND_NONE)
+            emit_text(out, NULL, t->schema.columns[i].name);
+    emit_end(out, ']');
+}
+
 static void table_metadata(struct buf *out, const struct catalog_table *t)
 {
     bool view = t->kind == TABLE_VIEW;
@@ -177,6 +188,7 @@ static void table_metadata(struct buf *out, const struct catalog_table *t)
             emit_text(out, NULL, c->name);
     }
     emit_end(out, ']');
+    replication_keys(out, t);
     emit_end(out, '}');
     emit_end(out, '}');
 }

@@ -72,4 +72,21 @@ void catalog_free(struct catalog *c);
 const struct catalog_table *catalog_find(const struct catalog *c, struct str database,
                                          struct str table, bool fold);
 
+/* --- replication keys: see source/key.h ------------------------------------------------
+ */
+
+/* How a look-back is counted. */
+enum key_kind {
+    KEY_KIND_NONE = 0, /* this column cannot be a replication key */
+    KEY_KIND_TIME,     /* DATE, DATETIME, TIMESTAMP: seconds */
+    KEY_KIND_UNITS,    /* integers */
+};
+
+/* why: a sentence where it is none. */
+enum key_kind key_kind_of(const struct column *c, struct str *why);
+
+/* An index that has this column, then the table's key, so that pages in this order cost
+ * little; empty: none. */
+struct str key_index_of(const struct catalog_table *t, struct str column);
+
 #endif

@@ -102,7 +102,7 @@ struct key_bookmark key_bookmark_next(struct arena *a, const struct key_bookmark
 
 /* The order of two keys of one column as the source has it, parts of a key tuple:
  * integers by value, times as text. Empty is below all. For key columns that
- * key_kind_of() of source/key.h lets through, no others. */
+ * key_kind_of() of row/catalog.h lets through, no others. */
 int key_part_cmp(struct str a, struct str b);
 
 /* Put a part of a key tuple behind those in the buffer. */

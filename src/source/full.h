@@ -50,7 +50,7 @@ enum full_method full_method_of(const struct catalog_table *t, bool one_view,
                                 struct str *why);
 
 /* The same for reading in order of a replication key: by pages where the table has a key
- * and an index that gives this order (key_index_of() of source/key.h); else the rows
+ * and an index that gives this order (key_index_of()); else the rows
  * between the bounds come by one statement in no order. */
 enum full_method full_method_by(const struct catalog_table *t, struct str column,
                                 bool one_view, struct str *why);

@@ -28,26 +28,12 @@
 #include "row/catalog.h"
 #include "row/position.h"
 
-/* How a look-back is counted. */
-enum key_kind {
-    KEY_KIND_NONE = 0, /* this column cannot be a replication key */
-    KEY_KIND_TIME,     /* DATE, DATETIME, TIMESTAMP: seconds */
-    KEY_KIND_UNITS,    /* integers */
-};
-
-/* why: a sentence where it is none. */
-enum key_kind key_kind_of(const struct column *c, struct str *why);
-
 /* What is read by key. */
 struct key_read {
     const struct catalog_table *found;
     const struct column *key; /* of found->schema */
     struct str where;         /* the stream's filter, or empty */
 };
-
-/* An index that has this column, then the table's key, so that pages in this order cost
- * little; empty: none. */
-struct str key_index_of(const struct catalog_table *t, struct str column);
 
 /* *upto: the true MAX(key), where this read ends; the anchor's may be lower, see
  * key_anchor. Errors: those of the session; ERR_SCHEMA for a table that has changed. */

@@ -391,6 +391,36 @@ static void many_tables_take_seconds(void **state)
     catalog_free(c);
 }
 
+/* What gives an ascending order, whether unique or not; what the server numbers. */
+static void indexes_to_read_by_are_listed(void **state)
+{
+    (void)state;
+    run("CREATE TABLE idx (id BIGINT AUTO_INCREMENT PRIMARY KEY, a INT, b DATETIME, c "
+        "VARCHAR(300), KEY z_pair (b, a), UNIQUE KEY y_uni (a), KEY x_prefix (c(10)), "
+        "FULLTEXT KEY w_words (c))");
+    if (!mariadb || version >= 101100)
+        run("ALTER TABLE idx ADD KEY v_down (b DESC)");
+    if (!mariadb)
+        run("ALTER TABLE idx ADD KEY u_unseen (b) INVISIBLE, ADD KEY t_made ((a + 1))");
+    else if (version >= 101100)
+        run("ALTER TABLE idx ADD KEY u_unseen (b) IGNORED");
+    struct catalog *c = discover_as(reader, false);
+    const struct catalog_table *t = get(c, "idx");
+    assert_int_equal(t->index_count, 3);
+    assert_true(str_eq(t->indexes[0].name, STR("PRIMARY")));
+    assert_true(str_eq(t->indexes[1].name, STR("y_uni")));
+    assert_true(str_eq(t->indexes[2].name, STR("z_pair")));
+    assert_int_equal(t->indexes[2].column_count, 2);
+    assert_true(str_eq(t->indexes[2].columns[0], STR("b")));
+    assert_true(str_eq(t->indexes[2].columns[1], STR("a")));
+    assert_true(t->schema.columns[0].auto_increment);
+    assert_false(t->schema.columns[1].auto_increment);
+    assert_int_equal(t->key, KEY_PRIMARY);
+    assert_true(str_eq(key_index_of(t, STR("a")), STR("y_uni")));
+    assert_int_equal(key_index_of(t, STR("b")).len, 0); /* then a, not id */
+    catalog_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +431,7 @@ int main(void)
         cmocka_unit_test(missing_grants_are_told),
         cmocka_unit_test(names_keep_case_and_letters),
         cmocka_unit_test(many_tables_take_seconds),
+        cmocka_unit_test(indexes_to_read_by_are_listed),
     };
     if (!server_is_named())
         return 0;

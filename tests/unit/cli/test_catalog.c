@@ -29,12 +29,18 @@ static struct catalog *every_type(void)
                                       .selected = i != TYPE_UNSUPPORTED,
                                       .nullable = i != TYPE_LONG };
     columns[TYPE_UNSUPPORTED].why = STR("no server knows it");
+    columns[TYPE_LONG].auto_increment = true;
+    struct catalog_index *index = ARENA_NEW(a, struct catalog_index);
+    *index = (struct catalog_index){ STR("PRIMARY"), &columns[TYPE_LONG].name, 1 };
     t[0] = (struct catalog_table){ .schema = { .database = STR("d\"b"),
                                                .name = STR("t\\1"),
                                                .column_count = TYPE_COUNT,
                                                .key_count = 1,
                                                .columns = columns },
                                    .key = KEY_PRIMARY,
+                                   .key_name = STR("PRIMARY"),
+                                   .indexes = index,
+                                   .index_count = 1,
                                    .readable = true,
                                    .engine = STR("InnoDB"),
                                    .row_estimate = 1234567 };
@@ -73,6 +79,15 @@ static void json_has_every_column(void **state)
     assert_int_equal(json_array_size(columns), TYPE_COUNT);
     const json_t *bad = json_array_get(columns, TYPE_UNSUPPORTED);
     assert_true(json_is_false(json_object_get(bad, "supported")));
+    assert_true(json_is_false(json_object_get(bad, "replication_key")));
+    const json_t *big = json_array_get(columns, TYPE_LONG);
+    assert_true(json_is_true(json_object_get(big, "replication_key")));
+    assert_true(json_is_true(json_object_get(big, "auto_increment")));
+    assert_string_equal(json_string_value(json_object_get(big, "replication_key_index")),
+                        "PRIMARY");
+    const json_t *day = json_array_get(columns, TYPE_DATE);
+    assert_true(json_is_true(json_object_get(day, "replication_key")));
+    assert_true(json_is_null(json_object_get(day, "replication_key_index")));
     assert_string_equal(json_string_value(json_object_get(bad, "why")),
                         "no server knows it");
     for (size_t i = 1; i < TYPE_COUNT; i++)
@@ -108,6 +123,8 @@ static void the_singer_catalog_says_what_can_be_selected(void **state)
     assert_int_equal(json_array_size(json_object_get(s, "metadata")), TYPE_COUNT + 1);
     const json_t *keys = json_object_get(metadata_of(s, 0), "table-key-properties");
     assert_int_equal(json_array_size(keys), 1);
+    const json_t *valid = json_object_get(metadata_of(s, 0), "valid-replication-keys");
+    assert_int_equal(json_array_size(valid), 6); /* integers, dates and times */
     for (size_t i = 0; i < TYPE_COUNT; i++) {
         const char *want = i == TYPE_UNSUPPORTED ? "unsupported"
                            : i == TYPE_LONG      ? "automatic"

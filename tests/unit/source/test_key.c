@@ -1,5 +1,6 @@
 /* Replication keys: which columns, which index, values and their arithmetic. */
 #include "source/key.h"
+#include "source/key_internal.h"
 #include "support/test.h"
 
 static const struct column tiny = { .name = { "n", 1 }, .type = TYPE_INT, .bytes = 1 };
@@ -160,6 +161,78 @@ static void a_look_back_ends_at_the_first_value(void **state)
     expect_less(&stamp3, "1970-01-02 00:00:00.500", 86400, "0000-00-00 00:00:00.000");
 }
 
+/* ---- clocks ---- */
+
+#define S INT64_C(1000000)
+#define H (3600 * S)
+
+static struct key_clock clock_at(int64_t utc, int64_t before, int64_t now, int64_t after)
+{
+    return (struct key_clock){ utc, utc + now, utc - 3 * H + before,
+                               utc + 3 * H + after };
+}
+
+static void expect_trust(const struct key_clock *c, const struct column *key, int64_t max,
+                         enum key_trust want, int64_t want_now, int64_t want_drop)
+{
+    int64_t now;
+    int64_t drop;
+    assert_int_equal(key_trust_of(c, key, max, &now, &drop), want);
+    assert_true(now == want_now);
+    assert_true(drop == want_drop);
+}
+
+static void a_time_ahead_is_not_trusted(void **state)
+{
+    (void)state;
+    int64_t t = 1700000000 * S;
+    struct key_clock utc = clock_at(t, 0, 0, 0);
+    expect_trust(&utc, &datetime6, t, KEY_TRUST_MAX, t, 0);
+    expect_trust(&utc, &datetime6, t + S / 2, KEY_TRUST_MAX, t, 0); /* rounded up */
+    expect_trust(&utc, &datetime6, t + S, KEY_TRUST_NOW, t, 0);
+    expect_trust(&utc, &stamp3, t + S, KEY_TRUST_NOW, t, 0);
+    /* writers may use UTC or the server's zone, whichever is later */
+    struct key_clock west = clock_at(t, -5 * H, -5 * H, -5 * H);
+    struct key_clock east = clock_at(t, 9 * H, 9 * H, 9 * H);
+    expect_trust(&west, &datetime6, t, KEY_TRUST_MAX, t - 5 * H, 0);
+    expect_trust(&west, &datetime6, t + S, KEY_TRUST_NOW, t - 5 * H, 0);
+    expect_trust(&west, &stamp3, t + S, KEY_TRUST_NOW, t, 0);
+    expect_trust(&east, &datetime6, t + 9 * H, KEY_TRUST_MAX, t, 0);
+    expect_trust(&east, &datetime6, t + 9 * H + S, KEY_TRUST_NOW, t, 0);
+    expect_trust(&east, &stamp3, t + 9 * H, KEY_TRUST_NOW, t, 0);
+}
+
+/* Summer time ends: local times come twice, so keys step back by an hour. */
+static void an_hour_that_comes_twice_lowers_the_anchor(void **state)
+{
+    (void)state;
+    int64_t t = 1700000000 * S;
+    struct key_clock shortly_before = clock_at(t, -4 * H, -4 * H, -5 * H);
+    struct key_clock shortly_after = clock_at(t, -4 * H, -5 * H, -5 * H);
+    struct key_clock spring = clock_at(t, -5 * H, -4 * H, -4 * H);
+    expect_trust(&shortly_before, &datetime, t - 4 * H, KEY_TRUST_MAX, t - 5 * H, H);
+    expect_trust(&shortly_after, &datetime, t - 4 * H, KEY_TRUST_MAX, t - 6 * H, H);
+    expect_trust(&shortly_after, &stamp3, t + H, KEY_TRUST_NOW, t - H, H);
+    expect_trust(&spring, &datetime, t - 4 * H, KEY_TRUST_MAX, t - 4 * H, 0);
+}
+
+static void times_become_parts_of_the_columns_precision(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(65536);
+    int64_t us = 0;
+    assert_true(key_time_parse(STR("2024-02-29 23:59:58.123456"), &us));
+    assert_str(key_time_part(a, &datetime6, us), "2024-02-29 23:59:58.123456");
+    assert_str(key_time_part(a, &stamp3, us), "2024-02-29 23:59:58.123");
+    assert_str(key_time_part(a, &datetime, us), "2024-02-29 23:59:58");
+    assert_str(key_time_part(a, &date, us), "2024-02-29");
+    assert_str(key_time_part(a, &datetime, -1), "1969-12-31 23:59:59");
+    assert_str(key_time_part(a, &date, -1), "1969-12-31");
+    assert_false(key_time_parse(STR("0000-00-00 00:00:00"), &us));
+    assert_false(key_time_parse(STR(""), &us));
+    arena_free(a);
+}
+
 /* ---- indexes ---- */
 
 static const struct column columns[] = {
@@ -222,6 +295,9 @@ int main(void)
         cmocka_unit_test(values_are_read_in_the_columns_range),
         cmocka_unit_test(times_are_read_as_the_column_keeps_them),
         cmocka_unit_test(a_look_back_ends_at_the_first_value),
+        cmocka_unit_test(a_time_ahead_is_not_trusted),
+        cmocka_unit_test(an_hour_that_comes_twice_lowers_the_anchor),
+        cmocka_unit_test(times_become_parts_of_the_columns_precision),
         cmocka_unit_test(an_index_must_give_the_whole_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
