@@ -6,9 +6,9 @@ import pytest
 
 from support import exits
 
-COMMANDS = ["discover", "sync", "run", "reset", "integration", "select", "apply", "export", "status", "logs", "report",
+COMMANDS = ["discover", "sync", "run", "reset", "integration", "select", "apply", "export", "stop", "status", "logs", "report",
             "schema", "sql", "version"]
-LATER = ["check", "stop", "binlog", "verify", "serve"]
+LATER = ["check", "binlog", "verify", "serve"]
 
 
 @pytest.fixture
