@@ -4,6 +4,7 @@
  * read (_sdc_sequence), so the later one of two rows of a key is known by its number.
  * Values are compared as they are stored, column by column: no hash, no tolerance. */
 #include "avro/schema.h"
+#include "base/fault.h"
 #include "sink/contract.h"
 #include "sink/dialect.h"
 #include "sink/duckdb_internal.h"
@@ -125,6 +126,7 @@ static int widen_live(struct merge *g, struct error *err)
                 err->hint = LIVE_HINT;
             return -1;
         }
+    FAULT("sink.widened");
     g->have.count = 0;
     return columns_read(g->s, g->live, &g->have, err);
 }

@@ -3,6 +3,7 @@
 #include "avro/encode.h"
 #include "avro/schema.h"
 #include "base/file.h"
+#include "sink/duckdb_internal.h"
 #include "spool/epoch.h"
 
 /* ---- one destination under test --------------------------------------------------- */
@@ -133,7 +134,7 @@ const char *fixture_epoch_dir(const struct fixture *f, uint64_t number)
         .ptr;
 }
 
-static void add_rows(struct fixture *f, struct epoch_writer *w, int stream,
+static void add_rows(const struct test_stream *t, struct epoch_writer *w, int stream,
                      const struct table_schema *shape, const struct value *rows,
                      size_t count)
 {
@@ -143,12 +144,13 @@ static void add_rows(struct fixture *f, struct epoch_writer *w, int stream,
     struct buf json;
     struct error err = { 0 };
     struct row_meta meta = { .op = OP_SNAPSHOT, .sequence = 42, .at = 1700000000123000 };
-    (void)f;
     buf_init(&json, (size_t)1 << 20);
     avro_schema_write(shape, AVRO_CHANGE, &json);
     epoch_shape(w, stream, shape->version, buf_str(&json));
     for (size_t i = 0; i < count; i++) {
         struct encode_fault fault = { 0 };
+        if (join_changes_live(t->join))
+            meta.sequence = t->sequence + (int64_t)(t->first_row + i);
         if (encode_row(plan, b, &meta, rows + i * shape->column_count, &fault) !=
             ENCODE_OK)
             fail_msg("row %zu column %u: %s", i, fault.column, fault.reason);
@@ -160,12 +162,11 @@ static void add_rows(struct fixture *f, struct epoch_writer *w, int stream,
     buf_done(&json);
 }
 
-static void add_stream(struct fixture *f, struct epoch_writer *w,
-                       const struct test_stream *t)
+static void add_stream(struct epoch_writer *w, const struct test_stream *t)
 {
     struct error err = { 0 };
     char source[64];
-    int64_t sequence = t->reject_sequence == 0 ? 42 : t->reject_sequence;
+    int64_t sequence = t->sequence == 0 ? 42 : t->sequence;
     (void)snprintf(source, sizeof source, "shop.%s", t->table);
     struct manifest_stream st = {
         .database = STR("shop"),
@@ -176,19 +177,23 @@ static void add_stream(struct fixture *f, struct epoch_writer *w,
         .keyless = t->keyless,
         .kept = t->kept,
         .kept_count = t->kept_count,
+        .join = t->join,
+        .live_version = t->live_version,
+        .bookmark = str_of(t->bookmark),
     };
     int i = epoch_stream(w, &st);
     if (t->shape != NULL)
-        add_rows(f, w, i, t->shape, t->rows, t->row_count);
+        add_rows(t, w, i, t->shape, t->rows, t->row_count);
     if (t->next_shape != NULL)
-        add_rows(f, w, i, t->next_shape, t->next_rows, t->next_row_count);
+        add_rows(t, w, i, t->next_shape, t->next_rows, t->next_row_count);
     if (t->damaged_shape)
         epoch_shape(w, i, 9, STR("{\"type\":\"record\"}"));
     for (size_t k = 0; k < t->rejects; k++) {
         struct reject r = { .table = str_of(source),
                             .column = STR("c"),
                             .reason = STR("because"),
-                            .record = STR("{\"id\": 1}"),
+                            .record = str_of(t->reject_record == NULL ? "{\"id\": 1}"
+                                                                      : t->reject_record),
                             .sequence = sequence,
                             .at = 5 };
         assert_int_equal(epoch_add_reject(w, i, &r, &err), 0);
@@ -210,9 +215,34 @@ void fixture_write_epoch(struct fixture *f, uint64_t number,
     if (w == NULL)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < count; i++)
-        add_stream(f, w, &all[i]);
+        add_stream(w, &all[i]);
     if (epoch_seal(w, STR("from"), STR("to"), 1000 + (int64_t)number, &err) != 0)
         fail_msg("%s", err.text);
+}
+
+void fixture_run(struct fixture *f, const char *sql)
+{
+    struct error err = { 0 };
+    if (sql_run(duckdb_of(f->sink), sql, &err) != 0)
+        fail_msg("%s: %s", sql, err.text);
+}
+
+struct load_outcome fixture_load_one(struct fixture *f, uint64_t number,
+                                     const struct test_stream *t)
+{
+    fixture_write_epoch(f, number, t, 1);
+    return fixture_load(f, number);
+}
+
+void fixture_expect_counts(const struct load_outcome *o, uint64_t applied,
+                           uint64_t superseded, uint64_t known)
+{
+    const struct load_stream *s = &o->streams[0];
+    if (s->applied != applied || s->superseded != superseded || s->known != known)
+        fail_msg("applied %llu superseded %llu known %llu, not %llu %llu %llu",
+                 (unsigned long long)s->applied, (unsigned long long)s->superseded,
+                 (unsigned long long)s->known, (unsigned long long)applied,
+                 (unsigned long long)superseded, (unsigned long long)known);
 }
 
 struct load_outcome fixture_load(struct fixture *f, uint64_t number)

@@ -40,10 +40,15 @@ struct test_stream {
     const struct value *next_rows;
     size_t next_row_count;
     size_t rejects;
-    int64_t reject_sequence; /* of the copy; 0: 42 */
-    bool damaged_shape;      /* shape text that no reader takes */
+    int64_t sequence;          /* of the copy; 0: 42 */
+    const char *reject_record; /* NULL: {"id": 1} */
+    bool damaged_shape;        /* shape text that no reader takes */
     const struct str *kept;
     size_t kept_count;
+    enum join_kind join;
+    uint64_t live_version;
+    const char *bookmark;
+    size_t first_row; /* of a read of changes: rows in the epochs before */
 };
 
 /* A fresh folder and a new destination in it; cmocka's set-up and tear-down. */
@@ -63,11 +68,20 @@ void grid_done(struct grid *g);
 void fixture_expect(struct fixture *f, const char *sql, const char *want);
 void fixture_expect_refused(struct fixture *f, const char *sql, const char *words);
 
+/* A statement of somebody else's, who changes what the destination holds. */
+void fixture_run(struct fixture *f, const char *sql);
+
 /* Epochs of lane "full" of integration "shop", loaded into schema "shop_copy". */
 void fixture_write_epoch(struct fixture *f, uint64_t number,
                          const struct test_stream *all, size_t count);
 const char *fixture_epoch_dir(const struct fixture *f, uint64_t number);
 struct load_outcome fixture_load(struct fixture *f, uint64_t number);
+/* Write it and load it. */
+struct load_outcome fixture_load_one(struct fixture *f, uint64_t number,
+                                     const struct test_stream *t);
+/* The streams' counts of this outcome. */
+void fixture_expect_counts(const struct load_outcome *o, uint64_t applied,
+                           uint64_t superseded, uint64_t known);
 struct error fixture_load_fails(struct fixture *f, uint64_t number, const bool *excluded,
                                 struct load_outcome *out);
 
@@ -90,6 +104,9 @@ struct error fixture_load_fails(struct fixture *f, uint64_t number, const bool *
 #define TEXT(s) BYTES(VALUE_TEXT, s)
 #define MOMENT(k, n) ((struct value){ .as.i = (n), .kind = (uint8_t)(k) })
 #define NIL ((struct value){ .kind = VALUE_NULL })
+
+#define FLOATING(n) ((struct value){ .as.f = (n), .kind = VALUE_FLOAT })
+#define DOUBLE(n) ((struct value){ .as.d = (n), .kind = VALUE_DOUBLE })
 
 #define BEGIN_JOIN (ACTION_BEGIN | ACTION_JOIN)
 

@@ -128,9 +128,8 @@ static void a_new_version_forgets_what_earlier_ones_rejected(void **state)
     struct test_stream other = { "u", 1, BEGIN_JOIN, .shape = &two, .rejects = 2 };
     struct test_stream second = { "t",          2,
                                   BEGIN_JOIN,   .shape = &two,
-                                  .rejects = 1, .reject_sequence = 50 };
-    struct test_stream third = { "t", 3, ACTION_BEGIN, .shape = &two,
-                                 .reject_sequence = 60 };
+                                  .rejects = 1, .sequence = 50 };
+    struct test_stream third = { "t", 3, ACTION_BEGIN, .shape = &two, .sequence = 60 };
     fixture_write_epoch(f, 1, &first, 1);
     fixture_write_epoch(f, 2, &other, 1);
     fixture_write_epoch(f, 3, &second, 1);
