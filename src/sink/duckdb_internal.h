@@ -126,6 +126,11 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
 /* Marks of the integration's lanes and streams are no more. */
 int meta_forget(struct duckdb_sink *s, struct str integration, struct error *err);
 
+/* ---- streams of a manifest (duckdb_match.c) --------------------------------------- */
+
+/* Fill s->streams from the integration's marks, which stay theirs. */
+void duckdb_match_streams(struct duckdb_sink *s, struct mark_list *marks);
+
 /* ---- tables of versions (duckdb_version.c) ---------------------------------------- */
 
 struct duckdb_stream *version_stream(struct duckdb_sink *s,

@@ -212,10 +212,10 @@ static int change_live(struct duckdb_sink *s, const struct manifest_stream *st,
                (st->join != JOIN_SWEEP && forget_repeated_rejects(s, st, err) != 0)) {
         return -1;
     }
-    FAULT("sink.merged");
+    FAULT("merge.merged");
     if (version_drop_table(s, staged, err) != 0)
         return -1;
-    FAULT("sink.staged_dropped");
+    FAULT("merge.staged_dropped");
     return 0;
 }
 

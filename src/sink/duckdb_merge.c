@@ -126,7 +126,7 @@ static int widen_live(struct merge *g, struct error *err)
                 err->hint = LIVE_HINT;
             return -1;
         }
-    FAULT("sink.widened");
+    FAULT("merge.widened");
     g->have.count = 0;
     return columns_read(g->s, g->live, &g->have, err);
 }

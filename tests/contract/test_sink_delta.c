@@ -420,7 +420,7 @@ static void kill_at(void **state, const char *point, bool loaded)
 
 static void i10_killed_after_the_merge_loads_again(void **state)
 {
-    kill_at(state, "sink.merged", false);
+    kill_at(state, "merge.merged", false);
 }
 
 static void i10_killed_after_begin_loads_again(void **state)
@@ -430,12 +430,12 @@ static void i10_killed_after_begin_loads_again(void **state)
 
 static void i10_killed_after_widening_loads_again(void **state)
 {
-    kill_at(state, "sink.widened", false);
+    kill_at(state, "merge.widened", false);
 }
 
 static void i10_killed_without_the_hidden_table_loads_again(void **state)
 {
-    kill_at(state, "sink.staged_dropped", false);
+    kill_at(state, "merge.staged_dropped", false);
 }
 
 static void i10_killed_before_commit_loads_again(void **state)
