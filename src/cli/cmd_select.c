@@ -1,9 +1,7 @@
 /* select: which tables and columns are copied, shown and changed. */
 #include "base/alloc.h"
-#include "cli/cli.h"
 #include "cli/integration_print.h"
-#include "config/url.h"
-#include "sync/apply.h"
+#include "cli/select_internal.h"
 #include "sync/choose.h"
 #include "sync/probe.h"
 #include "sync/selection.h"
@@ -27,20 +25,6 @@ static const struct option SELECT_OPTIONS[] = {
       "Do not ask the source whether there is such a table or column; TABLE is then "
       "DATABASE.TABLE." },
     { 0 },
-};
-
-struct selecting {
-    struct cli *cli;
-    struct state *state;
-    struct integration integration;
-    struct integration_spec spec; /* options owned */
-    struct sync_options options;
-    struct catalog *catalog; /* owned; NULL when offline */
-    struct url_source source;
-    struct secret *password; /* owned */
-    enum chosen chosen;
-    bool has_options; /* some are set or unset */
-    bool check_key;
 };
 
 static int bad(struct error *err, const char *hint, const char *text, struct str what)
@@ -68,88 +52,6 @@ static int ask_source(struct selecting *s, struct error *err)
     struct probe_request r = request_of(s);
     s->catalog = probe_discover(cli->arena, &r, cli->cancel, &server, err);
     return s->catalog == NULL ? -1 : 0;
-}
-
-/* --- showing --------------------------------------------------------------------------
- */
-
-/* How the table is replicated; what cannot be is said as the reason. */
-static void show_method(struct selecting *s, struct shown_table *out)
-{
-    struct arena *a = s->cli->arena;
-    struct stream_options o = { 0 };
-    struct error err = { 0 };
-    int rc = stream_options_parse(a, out->options, &s->options, &o, &err);
-    if (rc != 0 && out->choice.selected)
-        out->choice.why = arena_str(a, str_of(err.text));
-    out->method = o.method == METHOD_KEY ? STR("key") : STR("full");
-    if (o.method == METHOD_KEY)
-        out->key = o.key;
-}
-
-static int show_table(struct selecting *s, const struct selection *sel,
-                      const struct catalog_table *t, struct shown_table *out,
-                      struct error *err)
-{
-    struct arena *a = s->cli->arena;
-    const struct table_schema *schema = &t->schema;
-    const struct stream_setting *said =
-        selection_find(sel, schema->database, schema->name);
-    bool *late = ARENA_ARRAY(a, bool, schema->column_count + 1u);
-    struct selection_owner owner = { s->state, s->integration.name, &s->options };
-    if (selection_late(&owner, schema, false, late, err) != 0)
-        return -1;
-    *out = (struct shown_table){
-        .database = schema->database,
-        .table = schema->name,
-        .choice = selection_table(sel, &s->options, t, NULL, a),
-        .options = said == NULL ? (struct str){ 0 } : said->options,
-        .columns = ARENA_ARRAY(a, struct shown_column, schema->column_count + 1u),
-        .column_count = schema->column_count,
-    };
-    if (out->choice.selected && (!t->readable || t->kind == TABLE_SEQUENCE))
-        out->choice =
-            (struct choice){ .why = t->why.len > 0 ? t->why : STR("it cannot be read") };
-    show_method(s, out);
-    for (unsigned i = 0; i < schema->column_count; i++) {
-        const struct column *c = &schema->columns[i];
-        out->columns[i] = (struct shown_column){
-            .name = c->name,
-            .type = c->source_type,
-            .choice = selection_column(said, &s->options, schema, c, late[i], a),
-        };
-    }
-    return 0;
-}
-
-/* pattern empty: all. */
-static int show(struct selecting *s, struct str pattern, struct error *err)
-{
-    CLEANUP(buf_done) struct buf out;
-    struct selection sel = { .streams = s->spec.streams,
-                             .stream_count = s->spec.stream_count };
-    size_t count = 0, total = 0;
-    buf_init(&out, OUTPUT_BYTES);
-    for (size_t d = 0; d < s->catalog->database_count; d++)
-        total += s->catalog->databases[d].table_count;
-    struct shown_table *list = ARENA_ARRAY(s->cli->arena, struct shown_table, total + 1);
-    for (size_t d = 0; d < s->catalog->database_count; d++)
-        for (size_t i = 0; i < s->catalog->databases[d].table_count; i++) {
-            const struct catalog_table *t = &s->catalog->databases[d].tables[i];
-            if (pattern.len > 0 &&
-                !selection_matches(pattern, t->schema.database, t->schema.name))
-                continue;
-            if (show_table(s, &sel, t, &list[count++], err) != 0)
-                return -1;
-        }
-    if (count == 0 && pattern.len > 0)
-        return bad(err, "`tailrace select NAME` lists the tables.",
-                   "the source has no table", pattern);
-    integration_print_selection(&out, list, count, pattern.len > 0, s->cli->json);
-    if (buf_check(&out, "the selection as text", err) != 0)
-        return -1;
-    cli_write(&out);
-    return 0;
 }
 
 /* --- changing -------------------------------------------------------------------------
@@ -188,6 +90,23 @@ static const struct catalog_table *find_table(const struct selecting *s, struct 
     return found;
 }
 
+/* Why the column is copied whatever is said of it; NULL: it need not be. */
+static const char *role_of(const struct selecting *s, const struct catalog_table *t,
+                           const struct column *c)
+{
+    struct selection sel = { s->spec.streams, s->spec.stream_count };
+    const struct stream_setting *said =
+        selection_find(&sel, t->schema.database, t->schema.name);
+    struct stream_options o = { 0 };
+    struct error ignored = { 0 }; /* a table that cannot be replicated so has no key */
+    if (c->key_ordinal > 0)
+        return "part of the key";
+    (void)stream_options_parse(s->cli->arena,
+                               said == NULL ? (struct str){ 0 } : said->options,
+                               &s->options, &o, &ignored);
+    return select_role(&o, c->name);
+}
+
 /* What is said of a column must be possible; the source's own spelling is kept. */
 static int check_column(const struct selecting *s, const struct catalog_table *t,
                         struct str *name, struct error *err)
@@ -209,9 +128,14 @@ static int check_column(const struct selecting *s, const struct catalog_table *t
             err->hint = "`tailrace discover SOURCE --columns` shows what is supported.";
             return -1;
         }
-        if (s->chosen == CHOSEN_NO && c->key_ordinal > 0)
-            return bad(err, "Key columns are always copied.", "part of the key is column",
-                       *name);
+        const char *role = role_of(s, t, c);
+        if (s->chosen == CHOSEN_NO && role != NULL) {
+            (void)error_set(err, ERR_CONFIG,
+                            "column '" STR_FMT "' cannot be left out: it is %s",
+                            STR_ARG(*name), role);
+            err->hint = "Key columns are always copied.";
+            return -1;
+        }
         return 0;
     }
     if (matched || s->chosen == CHOSEN_BY_PATTERN)
@@ -429,8 +353,8 @@ static int select_with(struct selecting *s, bool showing, struct error *err)
         return -1;
     if (!showing)
         return change(s, err);
-    return show(s, cli->operand_count > 1 ? str_of(cli->operands[1]) : (struct str){ 0 },
-                err);
+    return select_show(
+        s, cli->operand_count > 1 ? str_of(cli->operands[1]) : (struct str){ 0 }, err);
 }
 
 /* Options are said of one table. */

@@ -146,10 +146,17 @@ static int check_unique(struct session *session, struct arena *a,
     return -1;
 }
 
+int probe_check_columns(struct arena *a, const struct probe_table *t, struct error *err)
+{
+    if (check_replication_key(a, t, err) != 0)
+        return -1;
+    return check_view_key(t, err);
+}
+
 int probe_check(struct arena *a, const struct probe_request *r,
                 const struct probe_table *t, struct cancel *c, struct error *err)
 {
-    if (check_replication_key(a, t, err) != 0 || check_view_key(t, err) != 0)
+    if (probe_check_columns(a, t, err) != 0)
         return -1;
     if (t->options->where.len == 0 && !t->check_key)
         return 0;

@@ -34,8 +34,11 @@ struct probe_table {
     bool check_key; /* read all of the view to see whether its declared key is one */
 };
 
-/* Does the source have what the options name, and understand what they say? Asks the
- * server only where the catalog cannot tell. Errors: ERR_CONFIG naming the option. */
+/* Does the catalog have what the options name? Errors: ERR_CONFIG naming the option. */
+int probe_check_columns(struct arena *a, const struct probe_table *t, struct error *err);
+
+/* The same, and does the source understand what they say? Asks the server only where the
+ * catalog cannot tell. */
 int probe_check(struct arena *a, const struct probe_request *r,
                 const struct probe_table *t, struct cancel *c, struct error *err);
 

@@ -45,6 +45,24 @@ def test_a_method_per_table_over_the_integrations_default(tailrace, shop):
     assert "Updated_At" in table
 
 
+def test_the_replication_key_and_a_declared_key_are_always_copied(tailrace, shop):
+    tailrace.run("select", "x", "orders", "updated_at", "--deselect").expect(exits.OK)
+    tailrace.run("select", "x", "orders", "--method=key", "--key=updated_at").expect(exits.OK)
+    tailrace.run("select", "x", "sums", "--view-key=id").expect(exits.OK)
+    why = {c["name"]: (c["selected"], c["why"]) for t in ("orders", "sums") for c in shown(tailrace, t)["columns"]}
+    assert why["Updated_At"] == (True, "the replication key")
+    assert why["id"] == (True, "part of the declared key")
+    tailrace.run("select", "x", "orders", "updated_at", "--deselect").fails(exits.CONFIG, "cannot be left out", "replication key")
+    tailrace.run("select", "x", "sums", "id", "--deselect").fails(exits.CONFIG, "cannot be left out", "declared key")
+    tailrace.run("select", "x", "items", "id", "--deselect").fails(exits.CONFIG, "cannot be left out", "part of the key")
+
+
+def test_a_table_that_the_integrations_key_does_not_fit_says_so(server, tailrace, shop):
+    tailrace.sync(server.url(shop), "--method=key", "--key=updated_at")
+    assert shown(tailrace, "orders")["why"] == "every table is copied"
+    assert shown(tailrace, "items")["why"] == "fails: option 'key': 'items' has no column 'updated_at'"
+
+
 def test_options_are_taken_back(tailrace, shop):
     tailrace.run("select", "x", "orders", "--method=key", "--key=id", "--no-sweep").expect(exits.OK)
     tailrace.run("select", "x", "orders", "--unset", "method,sweep").expect(exits.OK)
