@@ -1,5 +1,7 @@
 """stop: ending the run of another process."""
 import signal
+import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -70,6 +72,16 @@ def test_stop_does_not_touch_the_process_that_has_the_number_of_a_killed_run(ser
     p.kill()
     p.wait(10)
     assert tailrace.run("stop", "x").expect(exits.OK).out == "'x' does not run.\n"
+    other = subprocess.Popen(["sleep", "100"])
+    try:
+        with sqlite3.connect(tailrace.data / "tailrace.db") as state:  # as if the number had come round to it
+            assert state.execute("UPDATE job SET pid = ? WHERE pid = ?", (other.pid, p.pid)).rowcount == 1
+        state.close()
+        assert tailrace.run("stop", "x", "--now").expect(exits.OK).out == "'x' does not run.\n"
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait(10)
 
 
 def test_stop_says_when_a_run_has_not_ended_in_time(server, make_database, tailrace, fill):
