@@ -3,6 +3,9 @@
 #include "base/file.h"
 #include "contract/sink_fixture.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 /* Table t of two columns is live as version 1: (1, true), (2, NULL). */
 static void begin_live(struct fixture *f)
 {
@@ -81,6 +84,28 @@ static void a_read_is_hidden_until_it_joins(void **state)
     fixture_expect(f, TABLES, "t");
     fixture_expect(f, "SELECT id, flag, extra, _sdc_sequence FROM shop_copy.t ORDER BY 1",
                    "1|1|NULL|42\n2|NULL|NULL|42\n3|7|new|100");
+}
+
+/* A column is promoted while the changes are read: rows of both shapes meet. */
+static void a_shape_that_changes_within_a_read_widens_both(void **state)
+{
+    struct fixture *f = *state;
+    const struct value narrow[] = { INT(1), INT(0), INT(3), INT(1) };
+    const struct value wide[] = { INT(2), INT(5), TEXT("x"), INT(3), INT(1), NIL };
+    struct test_stream read = read_of(JOIN_MERGE, 100, ACTION_BEGIN);
+    read.shape = &two;
+    read.rows = narrow;
+    read.row_count = 2;
+    begin_live(f);
+    (void)fixture_load_one(f, 2, &read);
+    read.actions = ACTION_JOIN;
+    read.first_row = 2;
+    read.shape = &promoted;
+    read.rows = wide;
+    struct load_outcome out = fixture_load_one(f, 3, &read);
+    fixture_expect_counts(&out, 3, 1, 0);
+    fixture_expect(f, "SELECT id, flag, extra, typeof(flag) FROM shop_copy.t ORDER BY 1",
+                   "1|0|NULL|TINYINT\n2|5|x|TINYINT\n3|1|NULL|TINYINT");
 }
 
 static void a_full_copy_without_a_bookmark_clears_it(void **state)
@@ -268,6 +293,13 @@ static void reset_drops_a_read_and_keeps_the_rest(void **state)
     assert_int_equal(out.failed_stream, 0);
     assert_non_null(strstr(err.text, "never begun"));
     fixture_expect(f, "SELECT count(*) FROM shop_copy.t", "2");
+    /* nor those of the next read of the version */
+    assert_int_equal(file_remove_tree(fixture_epoch_dir(f, 3), &err), 0);
+    first.sequence = 200;
+    (void)fixture_load_one(f, 3, &first);
+    fixture_write_epoch(f, 4, &late, 1);
+    err = fixture_load_fails(f, 4, NULL, &out);
+    assert_non_null(strstr(err.text, "never begun"));
 }
 
 static void a_bookmark_is_set_by_hand(void **state)
@@ -353,6 +385,71 @@ static void marks_tell_of_a_read_under_way(void **state)
         assert_true(str_eq(marks.streams[0].copy_bookmark, STR("key1;next")));
         assert_true(str_eq(marks.streams[0].bookmark, STR("key1;full")));
     }
+}
+
+/* ---- readers ---------------------------------------------------------------------- */
+
+struct watcher {
+    struct fixture *f;
+    atomic_bool stop;
+    unsigned reads;
+    bool wrong;
+    char answer[128];
+};
+
+/* Read number n left n rows, all with the flag n. */
+static void *watch_table(void *arg)
+{
+    struct watcher *w = arg;
+    while (!atomic_load(&w->stop) && !w->wrong) {
+        struct grid g;
+        struct error err = { 0 };
+        struct read_limits limits = { 0 };
+        struct read_result result;
+        int rc =
+            fixture_read(w->f,
+                         "SELECT count(*) = max(flag) AND min(flag) = max(flag) FROM "
+                         "shop_copy.t",
+                         &g, &limits, &result, &err);
+        w->reads++;
+        w->wrong = rc != 0 || strcmp(buf_text(&g.text), "true") != 0;
+        (void)snprintf(w->answer, sizeof(w->answer), "%.100s",
+                       rc != 0 ? err.text : buf_text(&g.text));
+        grid_done(&g);
+    }
+    return NULL;
+}
+
+static void readers_see_whole_reads_only(void **state)
+{
+    struct fixture *f = *state;
+    enum { READS = 25 };
+    static struct value rows[READS + 1][3 * READS];
+    struct watcher w = { .f = f };
+    pthread_t thread;
+    for (int64_t n = 1; n <= READS; n++) {
+        struct test_stream t = read_of(JOIN_MERGE, 100 * n, BEGIN_JOIN);
+        if (n == 1)
+            t.join = JOIN_REPLACE;
+        for (int64_t i = 0; i < n; i++) {
+            rows[n][3 * i] = INT(i);
+            rows[n][3 * i + 1] = INT(n);
+            rows[n][3 * i + 2] = NIL;
+        }
+        t.rows = rows[n];
+        t.row_count = (size_t)n;
+        fixture_write_epoch(f, (uint64_t)n, &t, 1);
+    }
+    (void)fixture_load(f, 1);
+    assert_int_equal(pthread_create(&thread, NULL, watch_table, &w), 0);
+    for (uint64_t n = 2; n <= READS; n++)
+        (void)fixture_load(f, n);
+    atomic_store(&w.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    if (w.wrong)
+        fail_msg("read %u: %s", w.reads, w.answer);
+    assert_true(w.reads > 1);
+    fixture_expect(f, "SELECT count(*) FROM shop_copy.t", "25");
 }
 
 /* ---- kill at each step ------------------------------------------------------------ */
@@ -454,6 +551,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_read_is_hidden_until_it_joins),
+        TEST(a_shape_that_changes_within_a_read_widens_both),
         TEST(a_full_copy_without_a_bookmark_clears_it),
         TEST(an_abandoned_read_leaves_the_live_table),
         TEST(a_live_table_of_another_version_is_not_touched),
@@ -466,6 +564,7 @@ int main(void)
         TEST(a_reset_of_everything_takes_the_bookmark),
         TEST(marks_of_an_older_file_are_read_and_written),
         TEST(marks_tell_of_a_read_under_way),
+        TEST(readers_see_whole_reads_only),
 #ifdef TAILRACE_FAULT_POINTS
         cmocka_unit_test(i10_killed_after_begin_loads_again),
         cmocka_unit_test(i10_killed_after_widening_loads_again),
