@@ -77,8 +77,8 @@ static void close_table(struct table *t)
 }
 
 /* One row as a line: kind and bytes of each cell. */
-static void add_row(struct buf *out, const struct table_schema *shape,
-                    const struct value *cells)
+__attribute__((unused)) static void
+add_row(struct buf *out, const struct table_schema *shape, const struct value *cells)
 {
     for (unsigned i = 0; i < shape->column_count; i++) {
         const struct value *v = &cells[i];
@@ -111,7 +111,7 @@ static void add_row(struct buf *out, const struct table_schema *shape,
     buf_add_char(out, '\n');
 }
 
-static size_t count_of(const char *table)
+__attribute__((unused)) static size_t count_of(const char *table)
 {
     struct error err = { 0 };
     struct arena *a = arena_new(65536);
@@ -125,13 +125,15 @@ static size_t count_of(const char *table)
     return n;
 }
 
-static void assert_same_text(struct str a, struct str b, const char *what)
+__attribute__((unused)) static void assert_same_text(struct str a, struct str b,
+                                                     const char *what)
 {
     if (!str_eq(a, b))
         fail_msg("%s: %zu bytes and %zu bytes differ", what, a.len, b.len);
 }
 
-static struct buf read_text(struct table *t, const struct page_range *range, size_t *rows)
+__attribute__((unused)) static struct buf
+read_text(struct table *t, const struct page_range *range, size_t *rows)
 {
     struct error err = { 0 };
     struct full_options o = { .page_bytes = 1u << 18,
