@@ -338,7 +338,7 @@ static void *write_rows(void *arg)
         in(s, "BEGIN");
         in(s, "INSERT INTO r_rows (x) VALUES (1), (2)");
         (void)snprintf(sql, sizeof sql, "SELECT SLEEP(%d.%03d)",
-                       r % 20 == 0 ? 2 + r % 3 : 0, r % 200);
+                       r % 12 == 1 ? 2 + r % 3 : 0, r % 200);
         in(s, sql);
         if (r % 3 == 0)
             in(s, "INSERT INTO r_rows (x) SELECT SLEEP(0.3)");
