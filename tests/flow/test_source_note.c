@@ -367,7 +367,8 @@ static void take_read(struct follower *f)
     struct arena *a = arena_new((size_t)64 << 20);
     if (key_take_note(reader, f->arena, &f->k.read, &note, &err) != 0)
         fail_with(&err, "noting");
-    assert_true(note.proved);
+    if (!note.proved)
+        fail_msg(STR_FMT, STR_ARG(note.why));
     const struct key_anchor *start = key_bookmark_start(&f->bookmark);
     struct str from = start == NULL ? (struct str){ 0 } : start->max;
     struct str sql = arena_printf(
