@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "sync/anchor.h"
 #include "sync/leftover.h"
 #include "sync/loader.h"
 #include "sync/plan.h"
@@ -239,30 +240,45 @@ static int64_t unfinished_since(struct job *j)
 /* --- planning
  * ---------------------------------------------------------------------------- */
 
-/* Through lost connections, as long as reconnect_limit allows. */
-static int discover(struct job *j, struct error *err)
+/* Do this on the control connection, through lost ones, as long as reconnect_limit
+ * allows.
+ */
+static int ask_through(struct job *j, int (*step)(struct job *, struct error *),
+                       const char *doing, struct error *err)
 {
-    struct discover_request r = { .databases = j->source_url.databases,
-                                  .database_count = j->source_url.database_count,
-                                  .always_int = j->request->options->always_int };
     struct backoff pause = { .first_us = 200 * 1000, .cap_us = 10 * 1000 * 1000 };
     int64_t until = clock_mono_us() + j->request->options->reconnect_us;
     for (;;) {
         *err = (struct error){ 0 };
         if (connect_source(j, err) != 0)
             return -1;
-        j->phase = "discovering";
-        j->catalog = source_discover(j->control, &r, err);
-        if (j->catalog != NULL)
+        if (step(j, err) == 0)
             return 0;
-        (void)error_wrap(err, "discovering the source");
+        (void)error_wrap(err, "%s", doing);
         if (error_action(err) != ACT_RETRY || clock_mono_us() >= until ||
             !clock_wait_us(j->cancel, backoff_next_us(&pause)))
             return -1;
-        log_error(LOG_WARN, "discovery was cut off, trying again", err);
+        log_error(LOG_WARN, "the source was lost on the way, trying again", err);
         source_disconnect(j->control);
         j->control = NULL;
     }
+}
+
+static int discover(struct job *j, struct error *err)
+{
+    struct discover_request r = { .databases = j->source_url.databases,
+                                  .database_count = j->source_url.database_count,
+                                  .always_int = j->request->options->always_int };
+    j->phase = "discovering";
+    j->catalog = source_discover(j->control, &r, err);
+    return j->catalog == NULL ? -1 : 0;
+}
+
+/* After the plan, before the first page. */
+static int take_anchors(struct job *j, struct error *err)
+{
+    return anchor_streams(j->control, j->plan.streams, j->plan.stream_count, j->cancel,
+                          err);
 }
 
 /* A rule that names nothing may be a typing error, and copy what it was to leave out. */
@@ -278,16 +294,19 @@ static void tell_unmatched(const struct job *j)
 
 static void tell_plan(const struct job *j, int64_t since)
 {
-    size_t resumed = 0;
-    for (size_t i = 0; i < j->plan.stream_count; i++)
-        resumed += j->plan.streams[i].resumed ? 1 : 0;
+    size_t resumed = 0, tables = 0;
+    for (size_t i = 0; i < j->plan.stream_count; i++) {
+        const struct stream *st = &j->plan.streams[i];
+        resumed += st->resumed ? 1 : 0;
+        tables += st->orphan || st->sweep_of != NULL ? 0 : 1;
+    }
     char text[CLOCK_TEXT_MAX];
     if (since != 0 && (resumed > 0 || j->plan.finished_before > 0))
         log_event(LOG_INFO, "continuing an unfinished run",
                   F_TEXT("began", clock_format(since, text)),
                   F_UINT("finished_before", j->plan.finished_before),
                   F_UINT("resumed", resumed));
-    log_event(LOG_INFO, "planned", F_UINT("tables", j->plan.stream_count),
+    log_event(LOG_INFO, "planned", F_UINT("tables", tables),
               F_UINT("refused", j->plan.refusal_count));
     for (size_t i = 0; i < j->plan.refusal_count; i++)
         log_event(LOG_WARN, "table cannot be copied, skipping it",
@@ -308,7 +327,10 @@ static int make_plan(struct job *j, struct error *err)
     j->context = (struct plan_context){ .state = j->state,
                                         .integration = j->request->integration.name,
                                         .options = j->request->options,
-                                        .selection = &j->selection };
+                                        .selection = &j->selection,
+                                        .only = j->request->only,
+                                        .only_count = j->request->only_count,
+                                        .backfill = j->request->backfill };
     int64_t since = unfinished_since(j);
     if (selection_load(j->state, j->arena, j->context.integration, &j->selection, err) !=
             0 ||
@@ -568,8 +590,10 @@ static void job_done(struct job *j)
 
 static int run_steps(struct job *j, struct error *err)
 {
-    if (open_ends(j, err) != 0 || load_waiting(j, err) != 0 || discover(j, err) != 0 ||
-        make_plan(j, err) != 0)
+    if (open_ends(j, err) != 0 || load_waiting(j, err) != 0 ||
+        ask_through(j, discover, "discovering the source", err) != 0 ||
+        make_plan(j, err) != 0 ||
+        ask_through(j, take_anchors, "asking for replication keys", err) != 0)
         return -1;
     int rc = copy(j, err);
     report_save(j->state, j->id, &j->plan);

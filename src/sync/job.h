@@ -44,6 +44,9 @@ struct job_request {
     const char *data_dir;
     const struct secret *password;
     const struct sync_options *options;
+    const struct str *only; /* patterns of the tables that this run is about; or none */
+    size_t only_count;
+    struct str backfill; /* a condition on the rows that this run reads again; or empty */
     job_progress_fn
         *progress; /* called about five times a second from the job's thread */
     void *ctx;

@@ -16,7 +16,8 @@ static struct stream *stream_of(struct loader *l, const struct manifest_stream *
 {
     for (size_t i = 0; i < l->stream_count; i++)
         if (str_eq(l->streams[i].table, ms->table) &&
-            str_eq(l->streams[i].database, ms->database))
+            str_eq(l->streams[i].database, ms->database) &&
+            (l->streams[i].sweep_of != NULL) == (ms->join == JOIN_SWEEP))
             return &l->streams[i];
     return NULL;
 }
@@ -52,7 +53,8 @@ static void count_stream(struct loader *l, const struct manifest_stream *ms,
                          const struct load_stream *had, bool already_loaded)
 {
     uint64_t applied = had->applied;
-    if (already_loaded && (ms->actions & ACTION_ABANDON) == 0)
+    if (already_loaded && (ms->actions & ACTION_ABANDON) == 0 &&
+        (ms->join == JOIN_REPLACE || ms->join == JOIN_ADD))
         applied = ms->counts.encoded;
     atomic_fetch_add(&l->rows_loaded, applied);
     struct stream *st = stream_of(l, ms);
@@ -62,6 +64,7 @@ static void count_stream(struct loader *l, const struct manifest_stream *ms,
     if (is_current_locked(st, ms)) {
         atomic_fetch_add(&st->rows_applied, applied);
         atomic_fetch_add(&st->rows_superseded, had->superseded);
+        atomic_fetch_add(&st->rows_known, had->known);
         if ((ms->actions & ACTION_JOIN) != 0)
             atomic_store(&st->joined, true);
     }

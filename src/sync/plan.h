@@ -1,10 +1,9 @@
 /* src/sync/plan.h
  *
- * Which tables a job copies, under which names and shapes, from where they go on. Names
- * follow part 8 of the architecture and stay once given (state); shapes get version
- * numbers that grow with every change.
+ * Which tables a job copies, and from where they go on: the parts are shape.h (columns),
+ * target.h (names), method.h (how).
  *
- * Thread: plan_make() before the threads; plan_shape() any (state has its own lock).
+ * Thread: the job's, before others run.
  */
 #ifndef SYNC_PLAN_H
 #define SYNC_PLAN_H
@@ -12,16 +11,7 @@
 #include "row/catalog.h"
 #include "sink/sink.h"
 #include "state/state.h"
-#include "sync/options.h"
-#include "sync/selection.h"
-#include "sync/stream.h"
-
-struct plan_context {
-    struct state *state;
-    struct str integration;
-    const struct sync_options *options;
-    const struct selection *selection; /* NULL: nothing was said of single tables */
-};
+#include "sync/shape.h"
 
 /* A table that is not copied by this run, and why where that is for a person to know. */
 struct plan_refusal {
@@ -59,16 +49,5 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
               const struct mark_list *marks, int64_t since, struct plan *out,
               struct error *err);
 void plan_free(struct plan *p);
-
-/* The shape of one table as it is read now, with names, promotions and version. In the
- * arena. */
-int plan_shape(const struct plan_context *c, struct arena *a,
-               const struct catalog_table *t, struct table_schema **out,
-               struct error *err);
-
-/* Make it the stream's newest shape: its encode plan and JSON; recorded in the state.
- * Called with stream.lock held. */
-int plan_add_shape(const struct plan_context *c, struct stream *st,
-                   struct table_schema *schema, struct error *err);
 
 #endif

@@ -4,8 +4,11 @@
 #include "avro/name.h"
 #include "source/key.h"
 #include "source/source.h"
+#include "sync/integration.h"
+#include "warehouse/client.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A person waits: one more try or two, not minutes. */
 #define PATIENCE_US (3 * 1000 * 1000)
@@ -172,5 +175,29 @@ int probe_check(struct arena *a, const struct probe_request *r,
         rc = check_unique(session, a, t, err);
     source_disconnect(session);
     source_free(source);
+    return rc;
+}
+
+int probe_marks(struct arena *a, const struct integration *i, struct cancel *c,
+                struct mark_list *out, struct error *err)
+{
+    struct url_destination d = { 0 };
+    struct sync_options options = { 0 };
+    *out = (struct mark_list){ 0 };
+    if (url_parse_destination(a, i->destination, &d, err) != 0)
+        return -1;
+    struct option_values *values = integration_options(a, i, &options, err);
+    if (values == NULL)
+        return -1;
+    option_values_free(values);
+    const char *path = arena_text(a, d.location);
+    if (access(path, F_OK) != 0)
+        return 0; /* asking would make the file */
+    struct warehouse_options o = { .settings = d.settings,
+                                   .setting_count = d.setting_count,
+                                   .idle_us = options.warehouse_idle_us };
+    struct warehouse *w = warehouse_open(path, &o, c, err);
+    int rc = w == NULL ? -1 : warehouse_marks(w, a, i->name, out, err);
+    warehouse_close(w);
     return rc;
 }

@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "config/url.h"
 #include "row/catalog.h"
+#include "sink/sink.h"
+#include "state/state.h"
 #include "sync/options.h"
 
 /* What to look at; all borrowed. */
@@ -41,5 +43,10 @@ int probe_check_columns(struct arena *a, const struct probe_table *t, struct err
  * catalog cannot tell. */
 int probe_check(struct arena *a, const struct probe_request *r,
                 const struct probe_table *t, struct cancel *c, struct error *err);
+
+/* What the destination has of an integration; nothing where its file does not exist. In
+ * the arena. */
+int probe_marks(struct arena *a, const struct integration *i, struct cancel *c,
+                struct mark_list *out, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "source/key.h"
 #include "spool/quarantine.h"
 #include "sync/reader_internal.h"
 
@@ -61,11 +62,25 @@ static bool take_range(struct table_reader *r, struct stream *st)
 
 enum work { WORK_NONE, WORK_RANGE, WORK_START };
 
+/* Keys are read behind the rows: a row that is there must have been there after. One
+ * whose rows could not be read is not swept. */
+static bool sweep_waits(struct stream *st)
+{
+    if (st->sweep_of == NULL)
+        return false;
+    if (atomic_load(&st->sweep_of->failed))
+        atomic_store(&st->failed, true);
+    return !atomic_load(&st->failed) && atomic_load(&st->sweep_of->ended_at) == 0;
+}
+
 /* The next stream that nobody has started. Called with pool.lock held. */
 static struct stream *next_stream(struct reader_pool *p)
 {
     while (p->next_stream < p->stream_count) {
-        struct stream *st = &p->streams[p->next_stream++];
+        struct stream *st = &p->streams[p->next_stream];
+        if (sweep_waits(st))
+            return NULL;
+        p->next_stream++;
         if (!atomic_load(&st->failed)) /* orphans are born so */
             return st;
     }
@@ -178,9 +193,8 @@ static int promote(struct table_reader *r, unsigned column, struct error *err)
         struct stream_name of = { r->pool->plan->integration, st->database, st->table };
         rc = state_promotion_save(r->pool->plan->state, &of, name, err);
         if (rc == 0)
-            rc = plan_add_shape(r->pool->plan, st,
-                                schema_promote_bool(st->arena, newest->schema, column),
-                                err);
+            rc = shape_add(r->pool->plan, st,
+                           schema_promote_bool(st->arena, newest->schema, column), err);
         log_event(LOG_INFO, "boolean column holds other numbers: an integer from here on",
                   F_STR("table", st->table), F_STR("column", name));
     }
@@ -200,12 +214,20 @@ static void reject(struct table_reader *r, const struct value *cells, unsigned c
     delivery_reject(r->open, column, reason, buf_str(&record), clock_wall_us());
 }
 
+/* Rows of one copy share its number; those of a delta are told apart by theirs, since a
+ * row that changes while it is read comes twice. */
+static int64_t number_row(const struct task *t)
+{
+    bool rows_change = t->stream->join == JOIN_MERGE || t->stream->join == JOIN_NEW;
+    return rows_change ? atomic_fetch_add(&t->stream->next_number, 1) : t->sequence;
+}
+
 static int take_row(struct table_reader *r, const struct full_reader *fr,
                     const struct value *cells, bool too_big, struct error *err)
 {
     struct encode_fault fault = { 0 };
     struct row_meta meta = { .op = OP_SNAPSHOT,
-                             .sequence = r->task.sequence,
+                             .sequence = number_row(&r->task),
                              .at = clock_wall_us() };
     enum encode_result result = ENCODE_TOO_BIG;
     while (!too_big) {
@@ -242,6 +264,21 @@ static int take_row(struct table_reader *r, const struct full_reader *fr,
     return 0;
 }
 
+/* The filter, and for key-based reads order and bounds. */
+static void bound_by_key(const struct table_reader *r, struct full_table *table)
+{
+    const struct stream *st = r->task.stream;
+    table->where = st->options.where;
+    if (!st->by_key)
+        return;
+    for (unsigned i = 0; i < table->shape->column_count; i++)
+        if (str_ieq(table->shape->columns[i].name, st->options.key))
+            table->by = &table->shape->columns[i];
+    table->by_index = key_index_of(table->found, st->options.key);
+    table->from = st->from;
+    table->to = st->to;
+}
+
 /* Read the range from its resume point to its end. 1: done, 0: stopped early (cancelled,
  * or the stream is no longer ours), -1: err. */
 static int read_range(struct table_reader *r, struct error *err)
@@ -257,6 +294,7 @@ static int read_range(struct table_reader *r, struct error *err)
                                 .found = r->task.found,
                                 .method = r->task.method,
                                 .pace = &r->task.stream->pace };
+    bound_by_key(r, &table);
     struct full_reader *fr =
         full_reader_open(r->session, &table, &from, &fo, r->pool->governor, err);
     if (fr == NULL)
@@ -384,6 +422,7 @@ static void run_range(struct table_reader *r)
 static int start(struct table_reader *r, struct stream *st, struct error *err)
 {
     if (st->resumed) {
+        atomic_store(&st->next_number, reader_next_sequence(r->pool));
         reader_go_on(r->pool, st);
         return 0;
     }

@@ -37,6 +37,9 @@ bool reader_is_current(const struct table_reader *r);
  * thread has stopped. */
 int reader_push(struct reader_pool *p, struct delivery *d, struct error *err);
 
+/* A number above all that were handed out: to a copy, or to the first row of a delta. */
+int64_t reader_next_sequence(struct reader_pool *p);
+
 /* A session when there is none. A source that cannot be reached stops the whole pool. */
 int reader_connect(struct table_reader *r, struct error *err);
 void reader_disconnect(struct table_reader *r);

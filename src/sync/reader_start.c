@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sync/method.h"
 #include "sync/reader_internal.h"
 
 bool reader_stopping(const struct reader_pool *p)
@@ -17,7 +18,7 @@ int reader_push(struct reader_pool *p, struct delivery *d, struct error *err)
     return error_set(err, ERR_CANCELLED, "the spool thread has stopped");
 }
 
-static int64_t next_sequence(struct reader_pool *p)
+int64_t reader_next_sequence(struct reader_pool *p)
 {
     pthread_mutex_lock(&p->lock);
     int64_t now = clock_wall_us() * 1000;
@@ -115,6 +116,57 @@ void reader_disconnect(struct table_reader *r)
     r->session = NULL;
 }
 
+/* The table as it is now, for as long as the stream lives. */
+static const struct catalog_table *keep_found(struct stream *st,
+                                              const struct catalog_table *t)
+{
+    struct arena *a = st->arena;
+    struct catalog_table *copy = ARENA_NEW(a, struct catalog_table);
+    struct catalog_index *indexes =
+        ARENA_ARRAY(a, struct catalog_index, t->index_count + 1);
+    *copy = *t;
+    copy->schema = *schema_copy(a, &t->schema);
+    copy->key_name = arena_str(a, t->key_name);
+    copy->engine = arena_str(a, t->engine);
+    copy->why = copy->comment = (struct str){ 0 };
+    for (size_t i = 0; i < t->index_count; i++) {
+        const struct catalog_index *from = &t->indexes[i];
+        struct str *columns = ARENA_ARRAY(a, struct str, from->column_count + 1);
+        for (size_t k = 0; k < from->column_count; k++)
+            columns[k] = arena_str(a, from->columns[k]);
+        indexes[i] = (struct catalog_index){ .name = arena_str(a, from->name),
+                                             .columns = columns,
+                                             .column_count = from->column_count };
+    }
+    copy->indexes = indexes;
+    return method_table(a, &st->options, copy);
+}
+
+/* What the next generation reads. Called with stream.lock held. */
+static int plan_again_locked(struct table_reader *r, struct stream *st,
+                             const struct catalog_table *t, struct error *err)
+{
+    struct table_schema *schema = NULL;
+    struct str why = method_refusal(st->arena, &st->options, t);
+    if (why.len > 0 || st->sweep_of != NULL)
+        return error_set(err, ERR_SCHEMA, "it changed while it was read: " STR_FMT,
+                         STR_ARG(why.len > 0 ? why : STR("its keys cannot be compared")));
+    const struct catalog_table *found = keep_found(st, t);
+    if (shape_make(r->pool->plan, st->arena, found, st->options.key, &schema, err) != 0 ||
+        shape_add(r->pool->plan, st, schema, err) != 0)
+        return -1;
+    st->found = found;
+    st->method = method_of_reading(st, r->pool->options->one_view);
+    st->version += method_is_delta(st->join) ? 0 : 1;
+    atomic_store(&st->rows_applied, 0); /* the loader counts this version alone */
+    atomic_store(&st->rows_superseded, 0);
+    atomic_store(&st->rows_known, 0);
+    struct stream_name of = { r->pool->plan->integration, st->database, st->table };
+    return method_hands_out(st->join)
+               ? state_version_set(r->pool->plan->state, &of, st->version, err)
+               : 0;
+}
+
 /* Look the table up again after it changed under us. */
 static int rediscover(struct table_reader *r, struct stream *st, struct error *err)
 {
@@ -123,33 +175,15 @@ static int rediscover(struct table_reader *r, struct stream *st, struct error *e
     if (c == NULL)
         return -1;
     const struct catalog_table *t = catalog_find(c, st->database, st->table, false);
+    int rc = -1;
     if (t == NULL || !t->readable) {
         (void)error_set(err, ERR_SCHEMA, "table '" STR_FMT "." STR_FMT "' is gone",
                         STR_ARG(st->database), STR_ARG(st->table));
-        catalog_free(c);
-        return -1;
+    } else {
+        pthread_mutex_lock(&st->lock);
+        rc = plan_again_locked(r, st, t, err);
+        pthread_mutex_unlock(&st->lock);
     }
-    pthread_mutex_lock(&st->lock);
-    struct table_schema *schema = NULL;
-    int rc = plan_shape(r->pool->plan, st->arena, t, &schema, err);
-    if (rc == 0)
-        rc = plan_add_shape(r->pool->plan, st, schema, err);
-    if (rc == 0) {
-        struct catalog_table *copy = ARENA_NEW(st->arena, struct catalog_table);
-        *copy = *t;
-        copy->schema = *schema_copy(st->arena, &t->schema);
-        copy->key_name = arena_str(st->arena, t->key_name);
-        copy->engine = arena_str(st->arena, t->engine);
-        copy->why = copy->comment = (struct str){ 0 };
-        st->found = copy;
-        st->method = full_method_of(copy, r->pool->options->one_view, &(struct str){ 0 });
-        st->version++;
-        atomic_store(&st->rows_applied, 0); /* the loader counts this version alone */
-        atomic_store(&st->rows_superseded, 0);
-        struct stream_name of = { r->pool->plan->integration, st->database, st->table };
-        rc = state_version_set(r->pool->plan->state, &of, st->version, err);
-    }
-    pthread_mutex_unlock(&st->lock);
     catalog_free(c);
     return rc;
 }
@@ -179,10 +213,14 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
     uint64_t version = st->version;
     pthread_mutex_unlock(&st->lock);
     CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
-    unsigned parts = method == FULL_PAGES ? parts_for(p) : 1;
-    int64_t sequence = next_sequence(p); /* before the first page: at P0 */
+    unsigned parts = method == FULL_PAGES && !st->by_key ? parts_for(p) : 1;
+    int64_t sequence = reader_next_sequence(p); /* before the first page: at P0 */
     struct full_cut cut = { .shape = shape->schema, .found = found, .parts = parts };
-    if (full_split(r->session, a, &cut, &ranges, &count, err) != 0)
+    static struct page_range all; /* in order of another key there is no cutting */
+    if (st->by_key) {
+        ranges = &all;
+        count = 1;
+    } else if (full_split(r->session, a, &cut, &ranges, &count, err) != 0)
         return -1;
 
     pthread_mutex_lock(&st->lock);
@@ -192,6 +230,7 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
             (struct page_range){ .after = arena_str(st->arena, ranges[i].after),
                                  .upto = arena_str(st->arena, ranges[i].upto) };
     st->sequence = sequence;
+    atomic_store(&st->next_number, sequence);
     struct delivery *d = delivery_new(DELIVERY_START, st, generation);
     d->shape = shape;
     d->ranges = st->ranges;

@@ -14,12 +14,12 @@ void report_progress(const struct plan *plan, struct job_progress *p)
     size_t named = 0;
     for (size_t i = 0; i < plan->stream_count; i++) {
         struct stream *st = &plan->streams[i];
-        if (st->orphan)
+        if (st->orphan || st->sweep_of != NULL)
             continue;
         uint64_t rows = atomic_load(&st->rows_read);
         bool ended = atomic_load(&st->ended_at) != 0;
         pthread_mutex_lock(&st->lock); /* a restart looks the table up again */
-        uint64_t expected = st->found->row_estimate;
+        uint64_t expected = st->by_key ? 0 : st->found->row_estimate;
         pthread_mutex_unlock(&st->lock);
         p->streams++;
         p->streams_done += atomic_load(&st->joined) ? 1 : 0;
@@ -84,12 +84,29 @@ static struct str end_state(const struct stream *st)
     return atomic_load(&st->failed) ? STR("failed") : STR("copying");
 }
 
+/* A look for rows that are gone is no table of its own. */
+static void log_sweeps(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        const struct stream *st = &plan->streams[i];
+        if (st->sweep_of == NULL)
+            continue;
+        if (atomic_load(&st->joined))
+            log_event(LOG_INFO, "rows that the source has no more were marked deleted",
+                      F_STR("table", st->table),
+                      F_UINT("rows", atomic_load(&st->rows_applied)));
+        else
+            log_event(LOG_WARN, "rows that the source has no more were not looked for",
+                      F_STR("table", st->table), F_TEXT("why", st->why.text));
+    }
+}
+
 void report_save(struct state *s, int64_t job, const struct plan *plan)
 {
     struct error e = { 0 };
     for (size_t i = 0; i < plan->stream_count; i++) {
         const struct stream *st = &plan->streams[i];
-        if (st->orphan)
+        if (st->orphan || st->sweep_of != NULL)
             continue;
         int64_t end = atomic_load(&st->ended_at);
         int64_t start = atomic_load(&st->started_at);
@@ -97,11 +114,12 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
             .database = st->database,
             .table = st->table,
             .target = st->target,
-            .method = STR("full"),
+            .method = st->options.method == METHOD_KEY ? STR("key") : STR("full"),
             .state = end_state(st),
             .read = atomic_load(&st->rows_read),
             .applied = atomic_load(&st->rows_applied),
             .superseded = atomic_load(&st->rows_superseded),
+            .known = atomic_load(&st->rows_known),
             .quarantined = atomic_load(&st->rows_rejected),
             .null_by_policy = atomic_load(&st->nulls_by_policy),
             .bytes = atomic_load(&st->bytes_read),
@@ -118,6 +136,7 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
                       F_STR("state", r.state), F_UINT("rows", r.read),
                       F_UINT("applied", r.applied), F_UINT("quarantined", r.quarantined));
     }
+    log_sweeps(plan);
     save_refusals(s, job, plan);
     save_leftovers(s, job, plan);
 }

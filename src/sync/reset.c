@@ -1,11 +1,14 @@
 /* See reset.h. */
 #include "sync/reset.h"
 
+#include "avro/schema.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "config/url.h"
+#include "source/key.h"
 #include "warehouse/client.h"
 
 #include <errno.h>
@@ -167,6 +170,100 @@ int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
         w = open_destination(&r, c, err);
     if (rc == 0)
         rc = w == NULL ? -1 : reset_at(&r, w, o->table, out, err);
+    warehouse_close(w);
+    reset_done(&r);
+    return rc;
+}
+
+/* --- a bookmark by hand ---------------------------------------------------------------
+ */
+
+static int check_spool_empty(const struct reset *r, struct error *err)
+{
+    CLEANUP(buf_done) struct buf path;
+    buf_init(&path, 8192);
+    buf_printf(&path, "%s/full", r->spool);
+    if (file_tree_bytes(buf_text(&path)) == 0)
+        return 0;
+    (void)error_set(err, ERR_CONFIG,
+                    "integration '" STR_FMT "' has captured rows that are "
+                    "not loaded",
+                    STR_ARG(r->integration->name));
+    err->hint = "Run it once, so that they are, or reset it.";
+    return -1;
+}
+
+/* The bookmark with one anchor, safe in the next read. */
+static int bookmark_at(struct reset *r, const struct stream_mark *m, struct str value,
+                       struct str *out, struct error *err)
+{
+    struct key_bookmark b = { 0 };
+    struct table_schema live = { 0 };
+    const struct column *key = NULL;
+    struct key_anchor at = { .at = 1 };
+    if (m->bookmark.len > 0 && key_bookmark_parse(r->arena, m->bookmark, &b, err) != 0)
+        return -1;
+    if (b.column.len == 0) {
+        (void)error_set(err, ERR_CONFIG, "table '" STR_FMT "' is not read by key",
+                        STR_ARG(m->table));
+        err->hint = "`tailrace state NAME` lists the tables that have a bookmark.";
+        return -1;
+    }
+    if (avro_schema_read(r->arena, m->schema_json, &live, err) != 0)
+        return -1;
+    for (unsigned i = 0; i < live.column_count; i++)
+        if (str_ieq(live.columns[i].name, b.column))
+            key = &live.columns[i];
+    if (key == NULL)
+        return error_set(err, ERR_CONFIG, "column '" STR_FMT "' is not in the copy",
+                         STR_ARG(b.column));
+    if (key_value_read(r->arena, key, value, &at.max, err) != 0)
+        return -1;
+    b.anchors = &at;
+    b.anchor_count = 1;
+    b.noted = clock_wall_us();
+    b.from = b.to = (struct str){ 0 };
+    *out = key_bookmark_format(r->arena, &b);
+    return 0;
+}
+
+static int bookmark_in(struct reset *r, struct warehouse *w, struct str table,
+                       struct str value, struct buf *was, struct error *err)
+{
+    struct mark_list marks = { 0 };
+    struct key_bookmark before = { 0 };
+    struct reset_request request = { .integration = r->integration->name,
+                                     .target_schema = r->integration->target_schema,
+                                     .set_bookmark = true };
+    struct error ignored = { 0 };
+    if (warehouse_marks(w, r->arena, r->integration->name, &marks, err) != 0)
+        return -1;
+    const struct stream_mark *m = find_stream(&marks, table, err);
+    if (m == NULL || bookmark_at(r, m, value, &request.bookmark, err) != 0)
+        return -1;
+    request.database = m->database;
+    request.table = m->table;
+    if (key_bookmark_parse(r->arena, m->bookmark, &before, &ignored) == 0) {
+        const struct key_anchor *start = key_bookmark_start(&before);
+        if (start != NULL)
+            buf_add_str(was, start->max);
+    }
+    return warehouse_reset(w, &request, err);
+}
+
+int reset_bookmark(struct state *s, const struct reset_order *o, struct str value,
+                   struct cancel *c, struct buf *was, struct error *err)
+{
+    struct reset r = { .state = s, .integration = o->integration, .lock = -1 };
+    struct warehouse *w = NULL;
+    r.arena = arena_new((size_t)256 << 20);
+    int rc = lock_spool(&r, o->data_dir, err);
+    if (rc == 0)
+        rc = check_spool_empty(&r, err);
+    if (rc == 0) {
+        w = open_destination(&r, c, err);
+        rc = w == NULL ? -1 : bookmark_in(&r, w, o->table, value, was, err);
+    }
     warehouse_close(w);
     reset_done(&r);
     return rc;

@@ -10,6 +10,7 @@
 #ifndef SYNC_RESET_H
 #define SYNC_RESET_H
 
+#include "base/buf.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "state/state.h"
@@ -29,6 +30,13 @@ struct reset_order {
 
 int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
               struct reset_result *out, struct error *err);
+
+/* Put a key-based table's bookmark by hand: its next read starts at this value (>=) of
+ * the replication key, whatever was read before. *was: where it would have started, or
+ * empty. Errors: ERR_CONFIG for a table without bookmark, a value that is none, and while
+ * epochs are captured that are not loaded. */
+int reset_bookmark(struct state *s, const struct reset_order *o, struct str value,
+                   struct cancel *c, struct buf *was, struct error *err);
 
 /* Forget the whole integration: unfinished copies and the spool go, then what the state
  * has of it. data: also its tables and marks at the destination; else these stay, and a

@@ -73,12 +73,21 @@ static void progress_begin(struct stream *st, uint64_t shape_hash,
                                  .done = ranges[i].done };
 }
 
+static void set_join(struct stream *st, enum join_kind join, uint64_t version)
+{
+    st->spooled.join = join;
+    st->spooled.live_version = join == JOIN_REPLACE ? 0 : st->live_version;
+    if (join == JOIN_MERGE || join == JOIN_NEW || join == JOIN_SWEEP)
+        st->spooled.live_version = version;
+    st->spooled.version = version;
+}
+
 void spooler_resume(struct stream *st, const struct page_position *progress)
 {
     progress_begin(st, progress->shape_hash, progress->ranges, progress->range_count);
     st->spooled.progress.first_at = progress->first_at;
     st->spooled.progress.last_at = progress->last_at;
-    st->spooled.version = st->version;
+    set_join(st, st->join, st->version);
     st->spooled.sequence = st->sequence;
     st->spooled.begun = true;
     st->spooled.resumable = true;
@@ -86,10 +95,10 @@ void spooler_resume(struct stream *st, const struct page_position *progress)
     st->spooled.shape = st->shape->schema->version;
 }
 
-void spooler_replace(struct stream *st, uint64_t version)
+void spooler_replace(struct stream *st, uint64_t version, enum join_kind join)
 {
     spooler_forget(st);
-    st->spooled.version = version;
+    set_join(st, join, version);
     st->spooled.begun = true;
 }
 
@@ -122,6 +131,9 @@ static int touch(struct spooler *sp, struct stream *st)
                                   .version = st->spooled.version,
                                   .sequence = st->spooled.sequence,
                                   .keyless = st->spooled.keyless,
+                                  .join = st->spooled.join,
+                                  .live_version = st->spooled.live_version,
+                                  .bookmark = st->bookmark,
                                   .kept = st->kept,
                                   .kept_count = st->kept_count };
     st->spooled.index = epoch_stream(sp->epoch, &ms);
@@ -212,6 +224,13 @@ static int seal_when_due(struct spooler *sp, struct error *err)
 /* --- deliveries -----------------------------------------------------------------------
  */
 
+/* What must be the same for a copy to go on in another run. */
+static uint64_t progress_hash(const struct spooler *sp, const struct stream *st,
+                              const struct table_schema *shape)
+{
+    return schema_hash(shape) ^ sp->config->row_policy ^ st->definition;
+}
+
 /* The unfinished version goes; its progress with it. */
 static int end_version(struct spooler *sp, struct stream *st, struct error *err)
 {
@@ -228,9 +247,13 @@ static int end_version(struct spooler *sp, struct stream *st, struct error *err)
 static int begin_version(struct spooler *sp, const struct delivery *d, struct error *err)
 {
     struct stream *st = d->stream;
+    /* a table's rows and the look for what it lost are two epochs */
+    if (st->sweep_of != NULL && sp->epoch != NULL &&
+        st->sweep_of->spooled.epoch == sp->number && seal(sp, err) != 0)
+        return -1;
     if (end_version(sp, st, err) != 0 || open_epoch(sp, err) != 0)
         return -1;
-    st->spooled.version = d->version;
+    set_join(st, st->join, d->version);
     st->spooled.sequence = d->sequence;
     st->spooled.resumable = d->resumable;
     st->spooled.keyless = d->shape->schema->key_count == 0;
@@ -240,7 +263,7 @@ static int begin_version(struct spooler *sp, const struct delivery *d, struct er
     atomic_store(&st->rejected_before, 0);
     if (d->sequence > sp->sequence)
         sp->sequence = d->sequence;
-    progress_begin(st, schema_hash(d->shape->schema) ^ sp->config->row_policy, d->ranges,
+    progress_begin(st, progress_hash(sp, st, d->shape->schema), d->ranges,
                    d->range_count);
     int index = touch(sp, st);
     announce_shape(sp, index, d->shape);
@@ -296,7 +319,7 @@ static void follow_shape(const struct spooler *sp, struct stream *st,
     if (shape->version <= st->spooled.shape)
         return;
     st->spooled.shape = shape->version;
-    st->spooled.progress.shape_hash = schema_hash(shape) ^ sp->config->row_policy;
+    st->spooled.progress.shape_hash = progress_hash(sp, st, shape);
 }
 
 static void advance(struct stream *st, const struct block *b)

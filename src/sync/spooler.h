@@ -39,9 +39,9 @@ int spooler_run(const struct spooler_config *config, struct error *err);
 /* Take over the progress of a resumed stream before the thread starts. */
 void spooler_resume(struct stream *st, const struct page_position *progress);
 
-/* An unfinished version of an earlier job cannot go on: the next thing that happens to
- * the stream drops it. Before the thread starts. */
-void spooler_replace(struct stream *st, uint64_t version);
+/* An unfinished version of an earlier job cannot go on, whatever it was to become: the
+ * next thing that happens to the stream drops it. Before the thread starts. */
+void spooler_replace(struct stream *st, uint64_t version, enum join_kind join);
 
 /* End what the spooler keeps in a stream. */
 void spooler_forget(struct stream *st);

@@ -19,6 +19,8 @@
 #include "row/catalog.h"
 #include "row/position.h"
 #include "source/full.h"
+#include "spool/manifest.h"
+#include "sync/options.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,7 +28,7 @@
 /* One shape of the stream, with what is compiled from it. Never freed before the job
  * ends, since blocks of older shapes may still be on their way. */
 struct stream_shape_plan {
-    struct table_schema *schema;
+    const struct table_schema *schema;
     struct encode_plan *encode; /* owned */
     char *json;                 /* owned; AVRO_CHANGE schema */
     struct stream_shape_plan *older;
@@ -45,8 +47,18 @@ struct stream {
     const struct catalog_table *found;  /* plan, [lock] after a restart */
     uint32_t index;                     /* plan: place in the job's array */
     enum full_method method;            /* plan, [lock] after a restart */
-    const struct str *kept;             /* plan: names in the destination of columns that
-                                           are left out by choice */
+    struct stream_options options;      /* plan */
+    enum join_kind join;                /* plan: what its rows become */
+    uint64_t live_version; /* plan: of the table that a join changes or adds to */
+    uint64_t definition;   /* plan: see key_bookmark.definition; 0: nothing special */
+    bool by_key;           /* plan: pages in order of the replication key */
+    struct key_bookmark before; /* plan: what the read before left; no anchors: none */
+    struct str bookmark;        /* before the threads: what this read leaves, as text */
+    struct str from, to;        /* likewise: bounds of the replication key */
+    struct stream *sweep_of;    /* plan: this one reads but the keys of that stream, and
+                                   after it */
+    const struct str *kept;     /* plan: names in the destination of columns that
+                                   are left out by choice */
     size_t kept_count;
 
     pthread_mutex_t lock;
@@ -67,7 +79,8 @@ struct stream {
     bool orphan;        /* plan: only an unfinished copy to drop, nothing to read */
 
     uint64_t version; /* [lock] of the copy being made */
-    int64_t sequence; /* [lock] of its rows */
+    int64_t sequence; /* [lock] of its rows; of a delta: its first one, at first */
+    atomic_int_fast64_t next_number; /* of a delta's next row */
 
     /* What the spool thread knows of the stream, all [spool]. */
     struct {
@@ -76,13 +89,16 @@ struct stream {
         bool begun;     /* BEGIN is in an epoch, so ABANDON has something to drop */
         bool resumable; /* read by pages: progress is worth keeping */
         bool keyless;
+        enum join_kind join;
+        uint64_t live_version;
         uint32_t shape; /* version of the newest shape with rows */
         uint64_t epoch; /* the epoch in which `index` holds */
         int index;
         struct page_position progress; /* ranges and their keys owned */
     } spooled;
 
-    atomic_uint_fast64_t rows_read, rows_rejected, rows_applied, rows_superseded;
+    atomic_uint_fast64_t rows_read, rows_rejected, rows_applied, rows_superseded,
+        rows_known;
     atomic_uint_fast64_t rejected_before; /* of this copy, in the runs before this one */
     atomic_uint_fast64_t nulls_by_policy, bytes_read;
     atomic_int_fast64_t first_read_at, last_read_at;

@@ -409,7 +409,7 @@ static void make_table(struct job *j, uint32_t i)
     }
     st->version = (c->copy_version > c->live_version ? c->copy_version : c->live_version);
     if (c->copy_version != 0)
-        spooler_replace(st, c->copy_version);
+        spooler_replace(st, c->copy_version, JOIN_REPLACE);
     st->version++;
 }
 

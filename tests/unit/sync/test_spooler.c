@@ -303,7 +303,7 @@ static void test_replaced(void **state)
     struct manifest m = { 0 };
     begin(&f, INT64_C(60) * 1000000);
     struct page_range one = { 0 };
-    spooler_replace(&f.a, 4);
+    spooler_replace(&f.a, 4, JOIN_REPLACE);
     push(&f, start_of(&f.a, 5, &one, 1));
     push(&f, rows_of(&f.a, 0, 7, 3, true));
     run(&f);

@@ -1,0 +1,265 @@
+/* How streams are replicated. See method.h. */
+#include "sync/method.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "source/key.h"
+#include "sync/spooler.h"
+
+#include <xxhash.h>
+
+/* --- what can be -----------------------------------------------------------------------
+ */
+
+static const struct column *column_named(const struct table_schema *s, struct str name)
+{
+    for (unsigned i = 0; i < s->column_count; i++)
+        if (str_ieq(s->columns[i].name, name))
+            return &s->columns[i];
+    return NULL;
+}
+
+static struct str key_refusal(struct arena *a, const struct stream_options *o,
+                              const struct catalog_table *t)
+{
+    struct str why = { 0 };
+    if (o->key.len == 0)
+        return STR("key-based replication needs the option key, the column that tells "
+                   "what is new");
+    const struct column *c = column_named(&t->schema, o->key);
+    if (c == NULL)
+        return arena_printf(a, "it has no column '" STR_FMT "' to be its replication key",
+                            STR_ARG(o->key));
+    if (key_kind_of(c, &why) == KEY_KIND_NONE)
+        return arena_printf(a, "'" STR_FMT "' cannot be its replication key: " STR_FMT,
+                            STR_ARG(o->key), STR_ARG(why));
+    struct str part = { 0 };
+    struct error err = { 0 };
+    if (o->from.len > 0 && key_value_read(a, c, o->from, &part, &err) != 0)
+        return arena_printf(a, "option from: %s", err.text);
+    return (struct str){ 0 };
+}
+
+struct str method_refusal(struct arena *a, const struct stream_options *o,
+                          const struct catalog_table *t)
+{
+    for (size_t i = 0; i < o->view_key_count; i++) {
+        const struct column *c = column_named(&t->schema, o->view_key[i]);
+        if (t->kind != TABLE_VIEW)
+            return STR("option view_key is for views; a table has its own key");
+        if (c == NULL || c->type == TYPE_UNSUPPORTED)
+            return arena_printf(a, "it has no column '" STR_FMT "' to be part of its key",
+                                STR_ARG(o->view_key[i]));
+    }
+    return o->method == METHOD_KEY ? key_refusal(a, o, t) : (struct str){ 0 };
+}
+
+/* A declared key is in the order given. Its columns keep what the view says of NULL: a
+ * key is never made NULL, such a row is rejected. */
+const struct catalog_table *method_table(struct arena *a, const struct stream_options *o,
+                                         const struct catalog_table *t)
+{
+    if (t->kind != TABLE_VIEW || o->view_key_count == 0)
+        return t;
+    struct catalog_table *with = ARENA_NEW(a, struct catalog_table);
+    struct column *columns = ARENA_ARRAY(a, struct column, t->schema.column_count);
+    *with = *t;
+    for (unsigned i = 0; i < t->schema.column_count; i++) {
+        columns[i] = t->schema.columns[i];
+        for (size_t k = 0; k < o->view_key_count; k++)
+            if (str_ieq(columns[i].name, o->view_key[k])) {
+                columns[i].key_ordinal = (uint16_t)(k + 1);
+                columns[i].nullable = false;
+            }
+    }
+    with->schema.columns = columns;
+    with->schema.key_count = (uint16_t)o->view_key_count;
+    with->key = KEY_UNIQUE_NOT_NULL;
+    return with;
+}
+
+enum full_method method_of_reading(const struct stream *st, bool one_view)
+{
+    struct str ignored = { 0 };
+    if (st->by_key)
+        return full_method_by(st->found, st->options.key, one_view, &ignored);
+    return full_method_of(st->found, one_view, &ignored);
+}
+
+/* --- what is
+ * -----------------------------------------------------------------------------
+ */
+
+/* Of what makes rows of one version belong together. 0 for a plain full copy: it replaces
+ * whatever was there. */
+static uint64_t definition_of(const struct stream_options *o)
+{
+    if (o->method == METHOD_FULL && o->load == LOAD_MIRROR && o->where.len == 0 &&
+        o->view_key_count == 0)
+        return 0;
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, (size_t)1 << 20);
+    buf_printf(&text, "%d;%d;" STR_FMT, (int)o->method, (int)o->load, STR_ARG(o->key));
+    buf_add_char(&text, '\0');
+    buf_add_str(&text, o->where);
+    for (size_t i = 0; i < o->view_key_count; i++) {
+        buf_add_char(&text, '\0');
+        buf_add_str(&text, o->view_key[i]);
+    }
+    uint64_t hash = XXH3_64bits(buf_str(&text).ptr, text.len);
+    return hash == 0 ? 1 : hash;
+}
+
+/* The live version was made as this stream is replicated now, and nobody has asked for a
+ * new one. */
+static bool goes_on_live(struct stream *st, const struct stream_mark *m)
+{
+    struct error ignored = { 0 };
+    return m != NULL && m->live_version != 0 && m->bookmark.len > 0 &&
+           key_bookmark_parse(st->arena, m->bookmark, &st->before, &ignored) == 0 &&
+           st->before.definition == st->definition &&
+           shape_fits(st->shape->schema, m->schema_json);
+}
+
+/* A new version was handed out by a reset, or to a copy that did not come to its end. */
+static bool newer_asked(uint64_t newest, const struct stream_mark *m)
+{
+    return newest > m->live_version;
+}
+
+static void choose_join(struct stream *st, const struct stream_mark *m, uint64_t newest)
+{
+    const struct stream_options *o = &st->options;
+    bool on = goes_on_live(st, m);
+    st->join = JOIN_REPLACE;
+    if (on && o->method == METHOD_KEY && !newer_asked(newest, m))
+        st->join = o->load == LOAD_APPEND ? JOIN_NEW : JOIN_MERGE;
+    else if (on && o->method == METHOD_FULL && o->load == LOAD_APPEND &&
+             !newer_asked(newest, m))
+        st->join = JOIN_ADD;
+    else
+        st->before = (struct key_bookmark){ 0 };
+    st->live_version = st->join == JOIN_REPLACE ? 0 : m->live_version;
+    st->by_key =
+        method_is_delta(st->join) || (o->method == METHOD_KEY && o->from.len > 0);
+}
+
+/* Rows that meet a condition are read again, whatever the method, and merged into the
+ * live version; what the next read starts at stays. */
+static int choose_backfill(const struct plan_context *c, struct stream *st,
+                           const struct stream_mark *m, uint64_t newest,
+                           struct error *err)
+{
+    bool fits = m != NULL && m->live_version != 0 && !newer_asked(newest, m) &&
+                shape_fits(st->shape->schema, m->schema_json);
+    if (!fits) {
+        (void)error_set(err, ERR_CONFIG,
+                        "table '" STR_FMT "." STR_FMT "' has no copy that rows could be "
+                        "merged into",
+                        STR_ARG(st->database), STR_ARG(st->table));
+        err->hint = "Run the integration without --where first.";
+        return -1;
+    }
+    struct str filter = st->options.where;
+    st->join = st->options.load == LOAD_APPEND ? JOIN_NEW : JOIN_MERGE;
+    st->live_version = m->live_version;
+    st->bookmark = arena_str(st->arena, m->bookmark);
+    st->options.where = c->backfill;
+    if (filter.len > 0) /* a line of its own each: either may end in a comment */
+        st->options.where = arena_printf(st->arena, "(" STR_FMT "\n) AND (" STR_FMT "\n)",
+                                         STR_ARG(filter), STR_ARG(c->backfill));
+    st->options.sweep = false;
+    st->definition ^= XXH3_64bits(st->options.where.ptr, st->options.where.len) | 1;
+    return 0;
+}
+
+/* What a copy leaves that was made in a way worth remembering. Key-based streams get
+ * theirs with their anchor. */
+static void plain_bookmark(struct stream *st)
+{
+    const struct key_anchor none = { 0 };
+    struct key_bookmark b = { .anchors = &none,
+                              .anchor_count = 1,
+                              .definition = st->definition };
+    if (st->options.method == METHOD_FULL && st->definition != 0)
+        st->bookmark = key_bookmark_format(st->arena, &b);
+}
+
+/* --- going on with the copy of an earlier run
+ * --------------------------------------------
+ */
+
+/* The copy under way is read as this run would read it. *leaves: its bookmark. */
+static bool same_way(struct stream *st, const struct stream_mark *m,
+                     struct key_bookmark *leaves)
+{
+    struct error ignored = { 0 };
+    if (m->copy_join != st->join)
+        return false;
+    if (st->definition == 0 || st->bookmark.len > 0) /* a backfill has its bookmark */
+        return str_eq(m->copy_bookmark, st->bookmark);
+    return key_bookmark_parse(st->arena, m->copy_bookmark, leaves, &ignored) == 0 &&
+           leaves->definition == st->definition;
+}
+
+/* Can the copy under way go on? Then the stream takes over its version, number and
+ * ranges. Not when a newer one was asked for: by a reset, a table that changed, another
+ * source. */
+static bool resume(const struct plan_context *c, struct stream *st,
+                   const struct stream_mark *m, uint64_t newest)
+{
+    struct page_position p = { 0 };
+    struct key_bookmark leaves = { 0 };
+    struct error ignored = { 0 };
+    if (newest > m->copy_version || m->state != STREAM_COPYING || m->copy_version == 0 ||
+        st->method != FULL_PAGES || !same_way(st, m, &leaves) ||
+        page_position_parse(st->arena, m->copy_progress, &p, &ignored) != 0)
+        return false;
+    uint64_t shape =
+        schema_hash(st->shape->schema) ^ sync_row_policy(c->options) ^ st->definition;
+    if (p.shape_hash != shape ||
+        (p.first_at != 0 && clock_wall_us() - p.first_at > c->options->resume_us))
+        return false;
+    st->bookmark = arena_str(st->arena, m->copy_bookmark);
+    st->from = leaves.from;
+    st->to = leaves.to;
+    st->version = m->copy_version;
+    st->sequence = m->copy_sequence;
+    st->ranges = p.ranges;
+    st->range_count = p.range_count;
+    st->resumed =
+        true; /* and PHASE_WAITING: a reader begins it, then all may take ranges */
+    spooler_resume(st, &p);
+    return true;
+}
+
+int method_choose(const struct plan_context *c, struct stream *st,
+                  const struct stream_mark *m, struct error *err)
+{
+    struct stream_name of = plan_stream_name(c, st);
+    uint64_t newest = 0;
+    st->definition = definition_of(&st->options);
+    if (state_version_get(c->state, &of, &newest, err) != 0)
+        return -1;
+    if (c->backfill.len == 0)
+        choose_join(st, m, newest);
+    else if (choose_backfill(c, st, m, newest, err) != 0)
+        return -1;
+    st->method = method_of_reading(st, c->options->one_view);
+    if (m != NULL && resume(c, st, m, newest))
+        return 0;
+    if (c->backfill.len == 0)
+        plain_bookmark(st);
+    if (m != NULL && m->copy_version != 0)
+        spooler_replace(st, m->copy_version, m->copy_join);
+    st->version = newest;
+    if (m != NULL && m->live_version > st->version)
+        st->version = m->live_version;
+    if (m != NULL && m->copy_version > st->version)
+        st->version = m->copy_version;
+    if (method_is_delta(st->join))
+        st->version = st->live_version;
+    st->version += method_is_delta(st->join) ? 0 : 1;
+    return method_hands_out(st->join) ? state_version_set(c->state, &of, st->version, err)
+                                      : 0;
+}
