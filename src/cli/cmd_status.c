@@ -7,8 +7,8 @@
 #include "cli/report_print.h"
 #include "cli/spool_look.h"
 #include "cli/table.h"
-#include "config/url.h"
 #include "sync/integration.h"
+#include "sync/probe.h"
 #include "warehouse/client.h"
 #include "warehouse/place.h"
 
@@ -297,31 +297,6 @@ static const char *stream_state_name(enum stream_state state)
     return "none";
 }
 
-static int ask_marks(struct cli *cli, const struct integration *i, struct mark_list *out,
-                     struct error *err)
-{
-    struct url_destination d = { 0 };
-    if (url_parse_destination(cli->arena, i->destination, &d, err) != 0)
-        return -1;
-    struct warehouse_options o = { .settings = d.settings,
-                                   .setting_count = d.setting_count };
-    struct sync_options options = { 0 };
-    struct option_values *values = integration_options(cli->arena, i, &options, err);
-    if (values == NULL)
-        return -1;
-    option_values_free(values);
-    o.idle_us = options.warehouse_idle_us;
-    const char *path = arena_text(cli->arena, d.location);
-    if (access(path, F_OK) != 0) {
-        *out = (struct mark_list){ 0 }; /* asking would make the file */
-        return 0;
-    }
-    struct warehouse *w = warehouse_open(path, &o, cli->cancel, err);
-    int rc = w == NULL ? -1 : warehouse_marks(w, cli->arena, i->name, out, err);
-    warehouse_close(w);
-    return rc;
-}
-
 static void print_marks(struct buf *out, const struct mark_list *m)
 {
     static const char *const HEADS[] = { "table",        "state",       ">version",
@@ -400,7 +375,7 @@ static int status_one(struct cli *cli, struct state *s, struct buf *out,
     bool ask = option_bool(cli->values, "streams");
     if (cli_integration(cli, s, str_of(cli->operands[0]), &i, err) != 0 ||
         look_at(cli, s, &i, &look, err) != 0 ||
-        (ask && ask_marks(cli, &i, &marks, err) != 0))
+        (ask && probe_marks(cli->arena, &i, cli->cancel, &marks, err) != 0))
         return -1;
     if (cli->json) {
         buf_add_char(out, '{');

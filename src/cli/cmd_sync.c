@@ -53,8 +53,16 @@ static int print_report(struct cli *cli, struct state *s, int64_t job, struct er
     return 0;
 }
 
+/* What a run is about: all of the integration, or the part that these say. */
+struct run_part {
+    const struct str *tables; /* patterns */
+    size_t table_count;
+    struct str where;
+};
+
 static int run_job(struct cli *cli, struct state *s, const struct integration *i,
-                   const struct secret *password, struct error *err)
+                   const struct secret *password, const struct run_part *part,
+                   struct error *err)
 {
     struct sync_options options = { 0 };
     struct job_result result = { 0 };
@@ -68,6 +76,9 @@ static int run_job(struct cli *cli, struct state *s, const struct integration *i
                              .data_dir = cli->data_dir,
                              .password = password,
                              .options = &options,
+                             .only = part->tables,
+                             .only_count = part->table_count,
+                             .backfill = part->where,
                              .progress = progress_tell,
                              .ctx = p };
     int rc = job_run(s, &r, cli->cancel, &result, err);
@@ -147,7 +158,7 @@ static int sync_with(struct cli *cli, const struct url_source *source,
                                            .options = cli->more_values };
     int rc = integration_record(s, cli->arena, &request, &integration, err);
     if (rc == 0)
-        rc = run_job(cli, s, &integration, password, err);
+        rc = run_job(cli, s, &integration, password, &(struct run_part){ 0 }, err);
     state_close(s);
     return rc;
 }
@@ -207,9 +218,38 @@ const struct command cmd_sync = {
 /* --- run ------------------------------------------------------------------------------
  */
 
+static const struct option RUN_OPTIONS[] = {
+    { "tables", OPTION_TEXT, "", 0, 0, NULL,
+      "Only these tables, written as in sync; the others stay as they are." },
+    { "where", OPTION_TEXT, "", 0, 0, NULL,
+      "Read again the rows that meet this condition, in the source's SQL, and merge them "
+      "into the tables as they are; where the next run starts stays. Needs --tables." },
+    { 0 },
+};
+
+static struct run_part part_of(struct cli *cli)
+{
+    struct run_part part = { .where = option_text(cli->values, "where") };
+    struct str rest = option_text(cli->values, "tables");
+    struct str *tables = ARENA_ARRAY(cli->arena, struct str, rest.len + 1);
+    while (rest.len > 0) {
+        struct str one = str_trim(str_cut(rest, ',', &rest));
+        if (one.len > 0)
+            tables[part.table_count++] = one;
+    }
+    part.tables = tables;
+    return part;
+}
+
 static int run_run(struct cli *cli, struct error *err)
 {
     struct integration i = { 0 };
+    struct run_part part = part_of(cli);
+    if (part.where.len > 0 && part.table_count == 0) {
+        (void)error_set(err, ERR_CONFIG, "--where needs --tables");
+        err->hint = "A condition is about the columns of certain tables: name them.";
+        return EXIT_USAGE;
+    }
     struct secret *password = NULL;
     struct state *s = cli_state(cli, err);
     if (s == NULL)
@@ -218,7 +258,7 @@ static int run_run(struct cli *cli, struct error *err)
     if (rc == 0)
         rc = cli_password(cli, NULL, &password, err);
     if (rc == 0)
-        rc = run_job(cli, s, &i, password, err);
+        rc = run_job(cli, s, &i, password, &part, err);
     secret_free(password);
     state_close(s);
     return rc;
@@ -228,11 +268,18 @@ const struct command cmd_run = {
     .name = "run",
     .operands = "NAME",
     .summary = "run an integration that sync has recorded",
-    .text = "Does what the `tailrace sync` of that name did, with the options that it "
-            "had. The "
-            "password is asked for as in sync.\n\n"
-            "Example:\n"
-            "  TAILRACE_SOURCE_PASSWORD=... tailrace run shop\n",
+    .text =
+        "Does what the `tailrace sync` of that name did, with the options that it "
+        "had. The "
+        "password is asked for as in sync.\n\n"
+        "With --tables the run is about these tables alone. With --where it reads some "
+        "of their rows again, for values that were repaired at the source behind the "
+        "back of a key, say.\n\n"
+        "Examples:\n"
+        "  TAILRACE_SOURCE_PASSWORD=... tailrace run shop\n"
+        "  tailrace run shop --tables shop.orders --where \"created_at >= "
+        "'2026-01-01'\"\n",
+    .options = RUN_OPTIONS,
     .min_operands = 1,
     .max_operands = 1,
     .run = run_run,
