@@ -19,6 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void follow(const struct manifest *m)
 {
+    for (size_t i = 0; i < m->stream_count; i++)
+        REQUIRE(!join_changes_live(m->streams[i].join) ||
+                (m->streams[i].live_version == m->streams[i].version &&
+                 m->streams[i].version > 0));
     for (size_t i = 0; i < m->shape_count; i++)
         REQUIRE(m->shapes[i].stream < m->stream_count);
     for (size_t i = 0; i < m->segment_count; i++) {
