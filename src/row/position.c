@@ -334,7 +334,7 @@ static size_t carry_anchors(const struct key_bookmark *before, struct key_anchor
                             bool *held)
 {
     *held = false;
-    if (before == NULL || before->anchor_count == 0)
+    if (before == NULL || before->anchors == NULL || before->anchor_count == 0)
         return 0;
     const struct key_anchor *start = key_bookmark_start(before);
     *held = start != NULL && !before->by_look_back;

@@ -82,10 +82,14 @@ int key_value_read(struct arena *a, const struct column *key, struct str text,
 int key_check_where(struct session *s, const struct catalog_table *t, struct str where,
                     struct error *err);
 
+struct key_columns {
+    const struct str *names; /* as the source spells them */
+    size_t count;
+};
+
 /* Are these columns a key of the view, unique and never NULL? Reads all of it. *example:
  * a key that is not, for people; empty when all is well. */
 int key_check_unique(struct session *s, struct arena *a, const struct catalog_table *t,
-                     const struct str *columns, size_t count, struct str *example,
-                     struct error *err);
+                     struct key_columns columns, struct str *example, struct error *err);
 
 #endif

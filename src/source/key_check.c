@@ -24,9 +24,8 @@ static const char *skip_quoted(const char *p, const char *end)
 {
     char quote = *p++;
     for (; p < end; p++) {
-        if (*p == '\\' && quote != '`' && p + 1 < end)
-            p++;
-        else if (*p == quote && p + 1 < end && p[1] == quote)
+        bool more = p + 1 < end;
+        if (more && ((*p == '\\' && quote != '`') || (*p == quote && p[1] == quote)))
             p++;
         else if (*p == quote)
             return p + 1;
@@ -167,24 +166,23 @@ static int unique_sql(const struct catalog_table *t, const struct column *const 
 }
 
 int key_check_unique(struct session *s, struct arena *a, const struct catalog_table *t,
-                     const struct str *columns, size_t count, struct str *example,
-                     struct error *err)
+                     struct key_columns columns, struct str *example, struct error *err)
 {
     const struct column *key[KEY_PARTS_MOST];
     *example = (struct str){ 0 };
-    if (count == 0 || count > KEY_PARTS_MOST)
+    if (columns.count == 0 || columns.count > KEY_PARTS_MOST)
         return error_set(err, ERR_CONFIG, "a key has 1 to %d columns", KEY_PARTS_MOST);
-    for (size_t i = 0; i < count; i++) {
-        key[i] = schema_find_column(&t->schema, columns[i]);
+    for (size_t i = 0; i < columns.count; i++) {
+        key[i] = schema_find_column(&t->schema, columns.names[i]);
         if (key[i] == NULL || key[i]->type == TYPE_UNSUPPORTED)
             return error_set(err, ERR_CONFIG,
                              "'" STR_FMT "' has no column '" STR_FMT "' that can be read",
-                             STR_ARG(t->schema.name), STR_ARG(columns[i]));
+                             STR_ARG(t->schema.name), STR_ARG(columns.names[i]));
     }
     CLEANUP(buf_done) struct buf sql;
     buf_init(&sql, SQL_BYTES);
     struct session_result r;
-    if (unique_sql(t, key, count, &sql, err) != 0 ||
+    if (unique_sql(t, key, columns.count, &sql, err) != 0 ||
         session_query(s, a, buf_str(&sql), &r, err) != 0)
         return -1;
     if (r.row_count > 0 && r.column_count == 2)

@@ -77,9 +77,9 @@ static int read_clock(struct session *s, struct arena *a, struct key_clock *out,
 static int trust_time(struct session *s, struct arena *a, const struct key_read *k,
                       const struct key_clock *clock, struct str *max, struct error *err)
 {
-    int64_t us;
-    int64_t now;
-    int64_t drop;
+    int64_t us = 0;
+    int64_t now = 0;
+    int64_t drop = 0;
     if (!key_time_parse(*max, &us))
         return 0; /* a date that does not exist, below all that do */
     if (key_trust_of(clock, k->key, us, &now, &drop) == KEY_TRUST_NOW) {
@@ -96,7 +96,7 @@ int key_take_anchor(struct session *s, struct arena *a, const struct key_read *k
                     struct key_anchor *out, struct str *upto, struct error *err)
 {
     struct str why;
-    struct key_clock clock;
+    struct key_clock clock = { 0 };
     *out = (struct key_anchor){ 0 };
     /* the clock behind the key: an anchor that looks younger than it is does no harm */
     if (query_max(s, a, k, (struct str){ 0 }, &out->max, err) != 0 ||

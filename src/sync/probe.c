@@ -137,8 +137,8 @@ static int check_unique(struct session *session, struct arena *a,
 {
     const struct stream_options *o = t->options;
     struct str example = { 0 };
-    if (key_check_unique(session, a, t->found, o->view_key, o->view_key_count, &example,
-                         err) != 0)
+    struct key_columns key = { o->view_key, o->view_key_count };
+    if (key_check_unique(session, a, t->found, key, &example, err) != 0)
         return -1;
     if (example.len == 0)
         return 0;

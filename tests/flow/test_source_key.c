@@ -346,8 +346,9 @@ static void a_key_of_a_view_is_checked(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct str example;
-        if (key_check_unique(reader, t.arena, t.full.found, cases[i].columns,
-                             cases[i].count, &example, &err) != 0)
+        if (key_check_unique(reader, t.arena, t.full.found,
+                             (struct key_columns){ cases[i].columns, cases[i].count },
+                             &example, &err) != 0)
             fail_with(&err, "unique");
         if (cases[i].example == NULL)
             assert_true(example.len > 0);
@@ -356,8 +357,9 @@ static void a_key_of_a_view_is_checked(void **state)
     }
     struct str none = STR("none");
     struct str example;
-    assert_int_equal(
-        key_check_unique(reader, t.arena, t.full.found, &none, 1, &example, &err), -1);
+    assert_int_equal(key_check_unique(reader, t.arena, t.full.found,
+                                      (struct key_columns){ &none, 1 }, &example, &err),
+                     -1);
     assert_int_equal(err.code, ERR_CONFIG);
     close_table(&t);
 }
