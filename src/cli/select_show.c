@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "cli/integration_print.h"
 #include "cli/select_internal.h"
+#include "sync/method.h"
 #include "sync/probe.h"
 #include "sync/selection.h"
 
@@ -23,10 +24,9 @@ static void show_method(struct selecting *s, const struct catalog_table *t,
 {
     struct arena *a = s->cli->arena;
     struct error err = { 0 };
-    struct probe_table of = { .found = t, .options = o };
     int rc = stream_options_parse(a, out->options, &s->options, o, &err);
     if (rc == 0 && out->choice.selected)
-        rc = probe_check_columns(a, &of, &err);
+        rc = method_check(a, o, t, &err);
     if (rc != 0 && out->choice.selected)
         out->choice.why = arena_printf(a, "fails: %s", err.text);
     out->method = o->method == METHOD_KEY ? STR("key") : STR("full");

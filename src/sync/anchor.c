@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "source/key.h"
 
+#include <assert.h>
+
 #define SECOND_US (1000 * 1000)
 
 static bool begins_by_key(const struct stream *st)
@@ -15,13 +17,13 @@ static bool begins_by_key(const struct stream *st)
            !atomic_load(&st->failed);
 }
 
+/* The plan has seen that the column is there (method_check). */
 static struct key_read key_read_of(const struct stream *st)
 {
-    struct key_read k = { .found = st->found, .where = st->options.where };
-    for (unsigned i = 0; i < st->found->schema.column_count; i++)
-        if (str_ieq(st->found->schema.columns[i].name, st->options.key))
-            k.key = &st->found->schema.columns[i];
-    return k;
+    const struct column *key = schema_find_column(&st->found->schema, st->options.key);
+    assert(key != NULL);
+    return (
+        struct key_read){ .found = st->found, .key = key, .where = st->options.where };
 }
 
 /* What concerns one table alone ends that stream: 0; else -1. */

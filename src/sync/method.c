@@ -11,6 +11,7 @@
 /* --- what can be -----------------------------------------------------------------------
  */
 
+/* The server compares names of columns without case. */
 static const struct column *column_named(const struct table_schema *s, struct str name)
 {
     for (unsigned i = 0; i < s->column_count; i++)
@@ -19,39 +20,69 @@ static const struct column *column_named(const struct table_schema *s, struct st
     return NULL;
 }
 
-static struct str key_refusal(struct arena *a, const struct stream_options *o,
-                              const struct catalog_table *t)
+static int no_column(const struct catalog_table *t, const char *option, struct str name,
+                     struct error *err)
 {
-    struct str why = { 0 };
-    if (o->key.len == 0)
-        return STR("key-based replication needs the option key, the column that tells "
-                   "what is new");
-    const struct column *c = column_named(&t->schema, o->key);
-    if (c == NULL)
-        return arena_printf(a, "it has no column '" STR_FMT "' to be its replication key",
-                            STR_ARG(o->key));
-    if (key_kind_of(c, &why) == KEY_KIND_NONE)
-        return arena_printf(a, "'" STR_FMT "' cannot be its replication key: " STR_FMT,
-                            STR_ARG(o->key), STR_ARG(why));
-    struct str part = { 0 };
-    struct error err = { 0 };
-    if (o->from.len > 0 && key_value_read(a, c, o->from, &part, &err) != 0)
-        return arena_printf(a, "option from: %s", err.text);
-    return (struct str){ 0 };
+    (void)error_set(err, ERR_CONFIG,
+                    "option '%s': '" STR_FMT "' has no column '" STR_FMT "'", option,
+                    STR_ARG(t->schema.name), STR_ARG(name));
+    err->hint = "`tailrace select NAME TABLE --show` lists the columns.";
+    return -1;
 }
 
-struct str method_refusal(struct arena *a, const struct stream_options *o,
-                          const struct catalog_table *t)
+static int check_replication_key(struct arena *a, const struct stream_options *o,
+                                 const struct catalog_table *t, struct error *err)
 {
+    struct str why = { 0 }, ignored = { 0 };
+    if (o->method != METHOD_KEY)
+        return 0;
+    const struct column *c = column_named(&t->schema, o->key);
+    if (c == NULL)
+        return no_column(t, "key", o->key, err);
+    if (key_kind_of(c, &why) == KEY_KIND_NONE) {
+        (void)error_set(err, ERR_CONFIG,
+                        "option 'key': '" STR_FMT
+                        "' cannot be a replication key: " STR_FMT,
+                        STR_ARG(o->key), STR_ARG(why));
+        err->hint = "Name an integer, a DATE, a DATETIME or a TIMESTAMP that only grows.";
+        return -1;
+    }
+    if (o->from.len == 0 || key_value_read(a, c, o->from, &ignored, err) == 0)
+        return 0;
+    return error_wrap(err, "option 'from'");
+}
+
+static int check_view_key(const struct stream_options *o, const struct catalog_table *t,
+                          struct error *err)
+{
+    if (o->view_key_count > 0 && t->kind != TABLE_VIEW)
+        return error_set(err, ERR_CONFIG,
+                         "option 'view_key': '" STR_FMT
+                         "' is no view; a table has its own key",
+                         STR_ARG(t->schema.name));
     for (size_t i = 0; i < o->view_key_count; i++) {
         const struct column *c = column_named(&t->schema, o->view_key[i]);
-        if (t->kind != TABLE_VIEW)
-            return STR("option view_key is for views; a table has its own key");
-        if (c == NULL || c->type == TYPE_UNSUPPORTED)
-            return arena_printf(a, "it has no column '" STR_FMT "' to be part of its key",
-                                STR_ARG(o->view_key[i]));
+        if (c == NULL)
+            return no_column(t, "view_key", o->view_key[i], err);
+        if (c->type == TYPE_UNSUPPORTED)
+            return error_set(err, ERR_CONFIG,
+                             "option 'view_key': column '" STR_FMT
+                             "' cannot be copied: " STR_FMT,
+                             STR_ARG(c->name), STR_ARG(c->why));
+        for (size_t k = 0; k < i; k++)
+            if (str_ieq(o->view_key[k], o->view_key[i]))
+                return error_set(err, ERR_CONFIG,
+                                 "option 'view_key': column '" STR_FMT "' stands twice",
+                                 STR_ARG(c->name));
     }
-    return o->method == METHOD_KEY ? key_refusal(a, o, t) : (struct str){ 0 };
+    return 0;
+}
+
+int method_check(struct arena *a, const struct stream_options *o,
+                 const struct catalog_table *t, struct error *err)
+{
+    return check_replication_key(a, o, t, err) != 0 || check_view_key(o, t, err) != 0 ? -1
+                                                                                      : 0;
 }
 
 /* A declared key is in the order given. Its columns keep what the view says of NULL: a
@@ -110,6 +141,15 @@ static uint64_t definition_of(const struct stream_options *o)
     return hash == 0 ? 1 : hash;
 }
 
+/* Rows without a key are known by a hash of their bytes, which a change of shape changes.
+ */
+static bool fits_live(const struct stream *st, const struct stream_mark *m)
+{
+    return st->shape->schema->key_count == 0
+               ? str_eq(str_of(st->shape->json), m->schema_json)
+               : shape_fits(st->shape->schema, m->schema_json);
+}
+
 /* The live version was made as this stream is replicated now, and nobody has asked for a
  * new one. */
 static bool goes_on_live(struct stream *st, const struct stream_mark *m)
@@ -117,8 +157,7 @@ static bool goes_on_live(struct stream *st, const struct stream_mark *m)
     struct error ignored = { 0 };
     return m != NULL && m->live_version != 0 && m->bookmark.len > 0 &&
            key_bookmark_parse(st->arena, m->bookmark, &st->before, &ignored) == 0 &&
-           st->before.definition == st->definition &&
-           shape_fits(st->shape->schema, m->schema_json);
+           st->before.definition == st->definition && fits_live(st, m);
 }
 
 /* A new version was handed out by a reset, or to a copy that did not come to its end. */
@@ -150,8 +189,8 @@ static int choose_backfill(const struct plan_context *c, struct stream *st,
                            const struct stream_mark *m, uint64_t newest,
                            struct error *err)
 {
-    bool fits = m != NULL && m->live_version != 0 && !newer_asked(newest, m) &&
-                shape_fits(st->shape->schema, m->schema_json);
+    bool fits =
+        m != NULL && m->live_version != 0 && !newer_asked(newest, m) && fits_live(st, m);
     if (!fits) {
         (void)error_set(err, ERR_CONFIG,
                         "table '" STR_FMT "." STR_FMT "' has no copy that rows could be "

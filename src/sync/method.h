@@ -17,10 +17,10 @@
 #include "sink/sink.h"
 #include "sync/shape.h"
 
-/* Why the table cannot be replicated as its options say: a sentence for people; empty
- * when it can. */
-struct str method_refusal(struct arena *a, const struct stream_options *o,
-                          const struct catalog_table *t);
+/* Can the table be replicated as its options say? Nothing is asked of the server. Errors:
+ * ERR_CONFIG naming the option. */
+int method_check(struct arena *a, const struct stream_options *o,
+                 const struct catalog_table *t, struct error *err);
 
 /* The table with what a person declared of it: the key of a view. In the arena, or t
  * itself. */

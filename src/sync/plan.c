@@ -45,9 +45,8 @@ static struct str refusal_of(const struct plan_context *c, struct arena *a,
         return t->why.len > 0 ? t->why : STR("it cannot be read");
     if (options_of(c, a, &t->schema, &options, &ignored) != 0)
         return arena_str(a, str_of(ignored.text));
-    struct str why = method_refusal(a, &options, t);
-    if (why.len > 0)
-        return why;
+    if (method_check(a, &options, t, &ignored) != 0)
+        return arena_str(a, str_of(ignored.text));
     if (c->backfill.len > 0 && t->key == KEY_NONE && options.view_key_count == 0)
         return STR("rows of a table without a key cannot be read again one by one");
     bool *late = ARENA_ARRAY(a, bool, t->schema.column_count + 1u);

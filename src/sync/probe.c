@@ -5,6 +5,7 @@
 #include "source/key.h"
 #include "source/source.h"
 #include "sync/integration.h"
+#include "sync/method.h"
 #include "warehouse/client.h"
 
 #include <string.h>
@@ -58,80 +59,6 @@ struct catalog *probe_discover(struct arena *a, const struct probe_request *r,
 /* --- what a person said of a table -----------------------------------------------------
  */
 
-/* The server compares names of columns without case. */
-static const struct column *find_column(const struct catalog_table *t, struct str name)
-{
-    for (unsigned i = 0; i < t->schema.column_count; i++)
-        if (str_ieq(t->schema.columns[i].name, name))
-            return &t->schema.columns[i];
-    return NULL;
-}
-
-static int no_column(const struct catalog_table *t, const char *option, struct str name,
-                     struct error *err)
-{
-    (void)error_set(err, ERR_CONFIG,
-                    "option '%s': '" STR_FMT "' has no column '" STR_FMT "'", option,
-                    STR_ARG(t->schema.name), STR_ARG(name));
-    err->hint = "`tailrace select NAME TABLE --show` lists the columns.";
-    return -1;
-}
-
-static int check_replication_key(struct arena *a, const struct probe_table *t,
-                                 struct error *err)
-{
-    const struct stream_options *o = t->options;
-    struct str why = { 0 }, ignored = { 0 };
-    if (o->method != METHOD_KEY)
-        return 0;
-    const struct column *c = find_column(t->found, o->key);
-    if (c == NULL)
-        return no_column(t->found, "key", o->key, err);
-    if (key_kind_of(c, &why) == KEY_KIND_NONE) {
-        (void)error_set(err, ERR_CONFIG,
-                        "option 'key': '" STR_FMT
-                        "' cannot be a replication key: " STR_FMT,
-                        STR_ARG(o->key), STR_ARG(why));
-        err->hint = "Name an integer, a DATE, a DATETIME or a TIMESTAMP that only grows.";
-        return -1;
-    }
-    if (o->from.len == 0 || key_value_read(a, c, o->from, &ignored, err) == 0)
-        return 0;
-    return error_wrap(err, "option 'from'");
-}
-
-static int check_view_key(const struct probe_table *t, struct error *err)
-{
-    const struct stream_options *o = t->options;
-    const struct table_schema *s = &t->found->schema;
-    if (o->view_key_count > 0 && t->found->kind != TABLE_VIEW)
-        return error_set(err, ERR_CONFIG,
-                         "option 'view_key': '" STR_FMT
-                         "' is no view; a table has its own key",
-                         STR_ARG(s->name));
-    for (size_t i = 0; i < o->view_key_count; i++) {
-        const struct column *c = find_column(t->found, o->view_key[i]);
-        if (c == NULL)
-            return no_column(t->found, "view_key", o->view_key[i], err);
-        if (c->type == TYPE_UNSUPPORTED)
-            return error_set(err, ERR_CONFIG,
-                             "option 'view_key': column '" STR_FMT
-                             "' cannot be copied: " STR_FMT,
-                             STR_ARG(c->name), STR_ARG(c->why));
-        for (size_t k = 0; k < i; k++)
-            if (str_ieq(o->view_key[k], o->view_key[i]))
-                return error_set(err, ERR_CONFIG,
-                                 "option 'view_key': column '" STR_FMT "' stands twice",
-                                 STR_ARG(c->name));
-    }
-    if (!t->check_key || o->view_key_count > 0)
-        return 0;
-    (void)error_set(err, ERR_CONFIG, "no key is declared for '" STR_FMT "'",
-                    STR_ARG(s->name));
-    err->hint = "Declare one: --view-key COLUMN[,COLUMN...].";
-    return -1;
-}
-
 static int check_unique(struct session *session, struct arena *a,
                         const struct probe_table *t, struct error *err)
 {
@@ -149,17 +76,20 @@ static int check_unique(struct session *session, struct arena *a,
     return -1;
 }
 
-int probe_check_columns(struct arena *a, const struct probe_table *t, struct error *err)
+static int check_declared(const struct probe_table *t, struct error *err)
 {
-    if (check_replication_key(a, t, err) != 0)
-        return -1;
-    return check_view_key(t, err);
+    if (!t->check_key || t->options->view_key_count > 0)
+        return 0;
+    (void)error_set(err, ERR_CONFIG, "no key is declared for '" STR_FMT "'",
+                    STR_ARG(t->found->schema.name));
+    err->hint = "Declare one: --view-key COLUMN[,COLUMN...].";
+    return -1;
 }
 
 int probe_check(struct arena *a, const struct probe_request *r,
                 const struct probe_table *t, struct cancel *c, struct error *err)
 {
-    if (probe_check_columns(a, t, err) != 0)
+    if (method_check(a, t->options, t->found, err) != 0 || check_declared(t, err) != 0)
         return -1;
     if (t->options->where.len == 0 && !t->check_key)
         return 0;

@@ -36,9 +36,6 @@ struct probe_table {
     bool check_key; /* read all of the view to see whether its declared key is one */
 };
 
-/* Does the catalog have what the options name? Errors: ERR_CONFIG naming the option. */
-int probe_check_columns(struct arena *a, const struct probe_table *t, struct error *err);
-
 /* The same, and does the source understand what they say? Asks the server only where the
  * catalog cannot tell. */
 int probe_check(struct arena *a, const struct probe_request *r,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "source/key.h"
 #include "spool/quarantine.h"
+#include "sync/method.h"
 #include "sync/reader_internal.h"
 
 #include <inttypes.h>
@@ -192,6 +193,12 @@ static int promote(struct table_reader *r, unsigned column, struct error *err)
         struct str name = newest->schema->columns[column].name;
         struct stream_name of = { r->pool->plan->integration, st->database, st->table };
         rc = state_promotion_save(r->pool->plan->state, &of, name, err);
+        if (rc == 0 && newest->schema->key_count == 0 && method_is_delta(st->join))
+            rc = error_set(err, ERR_DATA,
+                           "column '" STR_FMT "' is an integer from now on, so rows "
+                           "without a key cannot be told from those that were read "
+                           "before; the next run copies the table anew",
+                           STR_ARG(name));
         if (rc == 0)
             rc = shape_add(r->pool->plan, st,
                            schema_promote_bool(st->arena, newest->schema, column), err);

@@ -147,10 +147,10 @@ static int plan_again_locked(struct table_reader *r, struct stream *st,
                              const struct catalog_table *t, struct error *err)
 {
     struct table_schema *schema = NULL;
-    struct str why = method_refusal(st->arena, &st->options, t);
-    if (why.len > 0 || st->sweep_of != NULL)
-        return error_set(err, ERR_SCHEMA, "it changed while it was read: " STR_FMT,
-                         STR_ARG(why.len > 0 ? why : STR("its keys cannot be compared")));
+    if (st->sweep_of != NULL)
+        return error_set(err, ERR_SCHEMA, "it changed while its keys were read");
+    if (method_check(st->arena, &st->options, t, err) != 0)
+        return error_wrap(err, "it changed while it was read");
     const struct catalog_table *found = keep_found(st, t);
     if (shape_make(r->pool->plan, st->arena, found, st->options.key, &schema, err) != 0 ||
         shape_add(r->pool->plan, st, schema, err) != 0)

@@ -214,6 +214,19 @@ static void a_type_that_the_live_table_cannot_hold_makes_a_new_version(void **st
     assert_int_equal(choose(f, &BY_KEY, m)->join, JOIN_REPLACE);
 }
 
+/* Their rows are known by a hash of all columns. */
+static void another_shape_of_a_table_without_key_makes_a_new_version(void **state)
+{
+    struct fixture *f = *state;
+    f->columns[0].key_ordinal = 0;
+    f->table.schema.key_count = 0;
+    f->table.key = KEY_NONE;
+    const struct stream_mark *m = live(f, &BY_KEY);
+    assert_int_equal(choose(f, &BY_KEY, m)->join, JOIN_MERGE);
+    f->columns[2].bytes = 4;
+    assert_int_equal(choose(f, &BY_KEY, m)->join, JOIN_REPLACE);
+}
+
 /* A copy that was cut off must not make the next one replace those that are kept. */
 static void added_copies_go_behind_each_other_also_after_one_was_cut_off(void **state)
 {
@@ -300,26 +313,35 @@ static void a_sweep_never_goes_on(void **state)
 /* --- what cannot be ------------------------------------------------------------------
  */
 
+static void refused(struct fixture *f, const struct stream_options *o, const char *why)
+{
+    struct error err = { 0 };
+    assert_int_equal(method_check(f->a, o, &f->table, &err), -1);
+    assert_int_equal(err.code, ERR_CONFIG);
+    assert_true(str_starts(str_of(err.text), str_of(why)));
+}
+
 static void what_cannot_be_is_refused_with_a_reason(void **state)
 {
     struct fixture *f = *state;
-    struct stream_options o = { .method = METHOD_KEY };
-    assert_true(str_starts(method_refusal(f->a, &o, &f->table), STR("key-based")));
-    o.key = STR("nope");
-    assert_str(method_refusal(f->a, &o, &f->table),
-               "it has no column 'nope' to be its replication key");
+    struct error err = { 0 };
+    struct stream_options o = { .method = METHOD_KEY, .key = STR("nope") };
+    refused(f, &o, "option 'key': 't' has no column 'nope'");
     f->columns[2].type = TYPE_TEXT;
     o.key = STR("n");
-    assert_true(str_starts(method_refusal(f->a, &o, &f->table),
-                           STR("'n' cannot be its replication key: ")));
-    o.key = STR("at");
-    assert_int_equal(method_refusal(f->a, &o, &f->table).len, 0);
+    refused(f, &o, "option 'key': 'n' cannot be a replication key: ");
+    o.key = STR("AT"); /* the server does not mind the case */
+    assert_int_equal(method_check(f->a, &o, &f->table, &err), 0);
     o.from = STR("yesterday");
-    assert_true(str_starts(method_refusal(f->a, &o, &f->table), STR("option from: ")));
-    const struct str key[] = { STR("n") };
+    refused(f, &o, "option 'from': ");
+    const struct str key[] = { STR("n"), STR("N") };
     struct stream_options view = { .view_key = key, .view_key_count = 1 };
-    assert_str(method_refusal(f->a, &view, &f->table),
-               "option view_key is for views; a table has its own key");
+    refused(f, &view, "option 'view_key': 't' is no view");
+    f->table.kind = TABLE_VIEW;
+    f->columns[2].type = TYPE_INT;
+    assert_int_equal(method_check(f->a, &view, &f->table, &err), 0);
+    view.view_key_count = 2;
+    refused(f, &view, "option 'view_key': column 'n' stands twice");
 }
 
 static void a_view_has_the_key_that_was_declared(void **state)
@@ -348,6 +370,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_makes_a_new_version, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_type_that_the_live_table_cannot_hold_makes_a_new_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            another_shape_of_a_table_without_key_makes_a_new_version, setup, teardown),
         cmocka_unit_test_setup_teardown(
             added_copies_go_behind_each_other_also_after_one_was_cut_off, setup,
             teardown),
