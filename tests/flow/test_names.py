@@ -12,12 +12,13 @@ from support.source import ident
 PID = os.getpid()
 DATABASES = [f'quo"te tick`s {PID}', f"dot.and, comma's {PID}", f"1st-ünïcode日本 {PID}", f"{PID}_".ljust(64, "x")]
 TABLES = ['say "x"', "tick`s", "it's", "with space", "dot.ted", "a,b", "ünïcode", "日本", "☃", "9lives", "x" * 64, "%s",
-          "back\\slash", "semi;colon", "-- comment", "/* more", "star*", "what?", "#hash", "$dollar", "{brace}", "new\nline", "a\ttab",
+          "back\\slash", "semi;colon", "-- comment", "/* more", "star*", "what?", "#hash", "$dollar", "{brace}", "new\nline",
+          "a\ttab",
           # reserved: in MySQL, in DuckDB, in both, and DuckDB's own schemas and columns
           "rank", "pivot", "qualify", "select", "group", "main", "temp", "rowid", "null"]
 COLUMNS = ['say "x"', "tick`s", "it's", "with space", "dot.ted", "a,b", "ünïcode", "日本", "☃", "9lives", "x" * 64, "ü" * 64,
-           "%s", "back\\slash", "semi;colon", "-- comment", "star*", "$dollar", "new\nline", "1", "rank", "pivot", "qualify", "select",
-           "group", "lateral", "rowid", "null", "default", "true", "_op", "_seq", "_ms", "_absent", "_before", "_sdc_sequence",
+           "%s", "back\\slash", "semi;colon", "-- comment", "star*", "$dollar", "new\nline", "1", "rank", "pivot", "qualify",
+           "select", "group", "lateral", "rowid", "null", "default", "true", "_op", "_seq", "_ms", "_absent", "_before", "_sdc_sequence",
            "_SDC_table_version", "_sdc_deleted_at", "__sdc_primary_key", "_sdc_", "Mixed"]
 
 

@@ -1,11 +1,14 @@
 """What the hosted service whose work this program takes over does, line by line: discovery and selection, and Key-based
 and Full Table replication. Each test is one line of that list; where ours differs, the test says how and why."""
 import os
+import signal
 
 import pytest
 
 from support import exits
 from support.program import SMALL, wait_until
+
+BY_KEY = ["--method=key", "--key=k", "--look-back-units=0"]
 
 
 def selected(tailrace, pattern):
@@ -46,8 +49,8 @@ LISTED = [
     ("tinyint(1)", "BOOLEAN"), ("tinyint(4)", "TINYINT"), ("bit(1)", "BOOLEAN"), ("decimal(10,2)", "DECIMAL(10,2)"),
     ("numeric(5)", "DECIMAL(5,0)"), ("float", "FLOAT"), ("double", "DOUBLE"), ("real", "DOUBLE"), ("char(5)", "VARCHAR"),
     ("nchar(5)", "VARCHAR"), ("varchar(5)", "VARCHAR"), ("nvarchar(5)", "VARCHAR"), ("long varchar", "VARCHAR"),
-    ("text", "VARCHAR"), ("mediumtext", "VARCHAR"), ("longtext", "VARCHAR"), ("tinytext", "VARCHAR"), ("enum('a','b')", "VARCHAR"), ("date", "DATE"),
-    ("datetime", "TIMESTAMP"), ("timestamp null", "TIMESTAMP WITH TIME ZONE"), ("time", "INTERVAL"), ("json", "JSON"),
+    ("text", "VARCHAR"), ("mediumtext", "VARCHAR"), ("longtext", "VARCHAR"), ("tinytext", "VARCHAR"), ("enum('a','b')", "VARCHAR"),
+    ("date", "DATE"), ("datetime", "TIMESTAMP"), ("timestamp null", "TIMESTAMP WITH TIME ZONE"), ("time", "INTERVAL"), ("json", "JSON"),
     ("varbinary(5)", "BLOB")]
 # The list calls these unsupported; here they are copied without loss.
 MORE = [("tinyint", "TINYINT"), ("bit(8)", "UBIGINT"), ("bit", "BOOLEAN"), ("set('a','b')", "VARCHAR"), ("year", "SMALLINT"),
@@ -215,7 +218,7 @@ def test_column_names_are_made_avro_legal(every_server, make_database, tailrace)
     assert all(repr(old) in text and repr(new) in text for old, new in names.items()), text
 
 
-# --- replicate ----------------------------------------------------------------------------------------
+# --- replicate: key-based ---------------------------------------------------------------------------
 
 def keyed(server, database, table="t", rows=((1, 10), (2, 20))):
     server.run(f"CREATE TABLE {database}.{table} (id INT NOT NULL PRIMARY KEY, k INT, j INT, v VARCHAR(20))",
@@ -224,6 +227,72 @@ def keyed(server, database, table="t", rows=((1, 10), (2, 20))):
 
 def values(tailrace, table="t"):
     return dict(tailrace.rows(f"SELECT id, v FROM x.{table} WHERE _sdc_deleted_at IS NULL"))
+
+
+def test_key_based_reads_from_the_last_key_on_inclusive(every_server, make_database, tailrace):
+    """The next job asks for >=: a row that came with the very key that was the greatest is read; one below is not. Rows
+    read again are neither loaded nor counted again."""
+    database = make_database(every_server)
+    keyed(every_server, database)
+    tailrace.sync(every_server.url(database), *BY_KEY).expect(exits.OK)
+    first = version(tailrace)
+    every_server.run(f"INSERT INTO {database}.t VALUES (3, 20, 3, 'equal'), (4, 30, 4, 'above'), (5, 19, 5, 'below')",
+                     f"UPDATE {database}.t SET v = 'unseen' WHERE id = 1", f"UPDATE {database}.t SET v = 'seen' WHERE id = 2")
+    again(tailrace)
+    assert values(tailrace) == {1: "first", 2: "seen", 3: "equal", 4: "above"}
+    assert version(tailrace) == first
+    again(tailrace)
+    row = of_report(tailrace)
+    assert (row["read"], row["applied"]) == (1, 0), row
+    assert values(tailrace) == {1: "first", 2: "seen", 3: "equal", 4: "above"}
+
+
+def test_rows_without_a_key_are_copied_in_the_first_job_only(every_server, make_database, tailrace):
+    database = make_database(every_server)
+    keyed(every_server, database, rows=((1, 10), (2, None)))
+    tailrace.sync(every_server.url(database), *BY_KEY).expect(exits.OK)
+    assert values(tailrace) == {1: "first", 2: "first"}
+    every_server.run(f"INSERT INTO {database}.t VALUES (3, NULL, 3, 'late'), (4, 40, 4, 'late')",
+                     f"UPDATE {database}.t SET v = 'late' WHERE id = 2")
+    again(tailrace)
+    assert values(tailrace) == {1: "first", 2: "first", 4: "late"}
+
+
+def test_a_table_whose_keys_are_all_null_is_copied_until_there_is_one(server, make_database, tailrace):
+    """Nothing can be remembered while there is no key: each job copies what there is."""
+    database = make_database(server)
+    keyed(server, database, rows=((1, None),))
+    tailrace.sync(server.url(database), *BY_KEY).expect(exits.OK)
+    server.run(f"INSERT INTO {database}.t VALUES (2, NULL, 2, 'second'), (3, 5, 3, 'keyed')")
+    again(tailrace)
+    assert values(tailrace)[3] == "keyed"
+    server.run(f"INSERT INTO {database}.t VALUES (4, 6, 4, 'above')")
+    again(tailrace)
+    assert values(tailrace)[4] == "above"
+
+
+def test_another_key_forces_a_full_copy(server, make_database, tailrace):
+    """A new version of the table, so that nothing is missing between what the two keys would have shown."""
+    database = make_database(server)
+    keyed(server, database)
+    tailrace.sync(server.url(database), *BY_KEY).expect(exits.OK)
+    first = version(tailrace)
+    server.run(f"UPDATE {database}.t SET v = 'unseen' WHERE id = 1")
+    again(tailrace)
+    assert (version(tailrace), values(tailrace)[1]) == (first, "first")
+    tailrace.run("select", "x", "t", "--key=j").expect(exits.OK)
+    again(tailrace)
+    second = version(tailrace)
+    assert second > first and values(tailrace) == {1: "unseen", 2: "first"}
+    again(tailrace)
+    assert version(tailrace) == second, "the key did not change again"
+    tailrace.run("select", "x", "t", "--method=full").expect(exits.OK)
+    again(tailrace)
+    assert version(tailrace) > second
+    tailrace.exact(server, database)
+
+
+# --- replicate: full table, resets ------------------------------------------------------------------
 
 def test_a_full_table_is_replaced_by_its_next_version(every_server, make_database, tailrace):
     database = make_database(every_server)
@@ -236,7 +305,86 @@ def test_a_full_table_is_replaced_by_its_next_version(every_server, make_databas
     tailrace.exact(every_server, database)
 
 
+def test_a_full_table_that_is_appended_keeps_its_copies(every_server, make_database, tailrace):
+    """Each job's copy stays behind the earlier ones, under a version of its own; what was deleted stays in them."""
+    database = make_database(every_server)
+    keyed(every_server, database)
+    tailrace.sync(every_server.url(database), "--method=full", "--load=append").expect(exits.OK)
+    first = version(tailrace)
+    every_server.run(f"DELETE FROM {database}.t WHERE id = 1")
+    again(tailrace)
+    rows = tailrace.rows("SELECT _sdc_table_version, list(id ORDER BY id) FROM x.t GROUP BY 1 ORDER BY 1")
+    assert [ids for _, ids in rows] == [[1, 2], [2]] and rows[0][0] == first < rows[1][0]
+
+
+@pytest.mark.parametrize("what", ["table", "integration"])
+def test_a_reset_copies_again(server, make_database, tailrace, what):
+    """The bookmark of the table, or of all tables, is forgotten: the next job copies them whole, into a new version."""
+    database = make_database(server)
+    for t in ("t", "u"):
+        keyed(server, database, t)
+    tailrace.sync(server.url(database), *BY_KEY).expect(exits.OK)
+    before = {t: version(tailrace, t) for t in "tu"}
+    for t in ("t", "u"):
+        server.run(f"UPDATE {database}.{t} SET v = 'unseen' WHERE id = 1", f"DELETE FROM {database}.{t} WHERE id = 2")
+    tailrace.run("reset", "x", *(["t"] if what == "table" else [])).expect(exits.OK)
+    assert values(tailrace) == {1: "first", 2: "first"}, "until then the table can be read as it was"
+    again(tailrace)
+    assert version(tailrace) > before["t"] and values(tailrace) == {1: "unseen"}
+    both = what == "integration"
+    assert (version(tailrace, "u") > before["u"]) is both
+    assert values(tailrace, "u") == ({1: "unseen"} if both else {1: "first", 2: "first"})
+
+
 # --- replicate: stopping and overlapping ------------------------------------------------------------
+
+def stop_in_the_middle(tailrace, proxy, *args, bytes_down=2500000):
+    proxy.throttle(1500000)
+    start = proxy.stats()["bytes"]["down"]
+    p = tailrace.start(*args)
+    wait_until(lambda: proxy.stats()["bytes"]["down"] > start + bytes_down)
+    p.send_signal(signal.SIGTERM)
+    tailrace.finish(p, 30).expect(exits.STOPPED)
+    proxy.clear()
+
+
+def read_again(tailrace, proxy):
+    before = proxy.stats()["bytes"]["down"]
+    again(tailrace)
+    return proxy.stats()["bytes"]["down"] - before
+
+
+def test_a_stopped_first_copy_goes_on_where_it_was(server, make_database, tailrace, proxy_of, fill):
+    """What was extracted is kept; the next job reads only the rest, and from then on by key."""
+    database = make_database(server)
+    fill(server, database, "t", 20000)
+    proxy = proxy_of(server)
+    url = server.url(database, port=proxy.port)
+    stop_in_the_middle(tailrace, proxy, *tailrace.sync_args(url, *SMALL, "--method=key", "--key=id"))
+    assert read_again(tailrace, proxy) < 3500000, "all was read again"
+    tailrace.exact(server, database, way="key")
+    server.run(f"INSERT INTO {database}.t VALUES (1000000, 'new', 1)")
+    assert read_again(tailrace, proxy) < 500000
+    tailrace.exact(server, database, way="key")
+
+
+def test_a_stopped_read_by_key_goes_on_where_it_was(server, make_database, tailrace, proxy_of, fill):
+    """Readers see the table as it was until the whole read is there; rows are not read twice."""
+    database = make_database(server)
+    fill(server, database, "t", 20000)
+    server.run(f"ALTER TABLE {database}.t ADD COLUMN at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) "
+               "ON UPDATE CURRENT_TIMESTAMP(6), ADD KEY (at)")
+    proxy = proxy_of(server)
+    url = server.url(database, port=proxy.port)
+    tailrace.sync(url, *SMALL, "--method=key", "--key=at", "--look-back=0").expect(exits.OK)
+    was = tailrace.rows("SELECT sum(n), count(*) FROM x.t")
+    server.run(f"UPDATE {database}.t SET n = n + 1000")
+    stop_in_the_middle(tailrace, proxy, "run", "x")
+    wait_until(lambda: not tailrace.processes())
+    assert tailrace.rows("SELECT sum(n), count(*) FROM x.t") == was
+    assert read_again(tailrace, proxy) < 3700000, "all was read again"
+    tailrace.exact(server, database, way="key")
+
 
 def test_one_job_at_a_time(server, make_database, tailrace, proxy_of, fill):
     """A second start while one runs is refused and says so; the first goes on unharmed."""
