@@ -48,10 +48,11 @@ static int number_equal_rows(struct duckdb_sink *s, struct str table, struct err
 
 /* ---- rejects ---------------------------------------------------------------------- */
 
-/* Rows that earlier copies of the table could not represent say nothing of this one: its
- * own rejects carry its own number. */
-static int forget_old_rejects(struct duckdb_sink *s, const struct manifest_stream *st,
-                              struct error *err)
+/* Run a DELETE on the rejected rows of the stream's table, where there are any. `which`
+ * goes on behind "DELETE FROM rejected AS r WHERE r._sdc_table = ? AND"; its parameters
+ * are the read's number, as often as it has a "?". */
+static int delete_rejects(struct duckdb_sink *s, const struct manifest_stream *st,
+                          const struct buf *which, size_t numbers, struct error *err)
 {
     struct buf name, sql;
     bool found = false;
@@ -64,13 +65,28 @@ static int forget_old_rejects(struct duckdb_sink *s, const struct manifest_strea
     buf_printf(&name, STR_FMT "." STR_FMT, STR_ARG(st->database), STR_ARG(st->table));
     buf_add_text(&sql, "DELETE FROM ");
     sql_add_table(s, &sql, STR(CONTRACT_REJECTED_TABLE));
-    buf_add_text(&sql, " WHERE _sdc_table = ? AND _sdc_sequence < ?");
-    struct sql_param old[] = { SQL_TEXT(buf_str(&name)), SQL_INT(st->sequence) };
+    buf_add_text(&sql, " AS r WHERE r._sdc_table = ? AND ");
+    buf_add_str(&sql, buf_str(which));
+    struct sql_param params[] = { SQL_TEXT(buf_str(&name)), SQL_INT(st->sequence),
+                                  SQL_INT(st->sequence) };
     int rc = buf_check(&sql, "statement", err);
     if (rc == 0)
-        rc = sql_rows(s, buf_text(&sql), old, 2, NULL, err);
+        rc = sql_rows(s, buf_text(&sql), params, 1 + numbers, NULL, err);
     buf_done(&name);
     buf_done(&sql);
+    return rc;
+}
+
+/* Rows that earlier copies of the table could not represent say nothing of this one: its
+ * own rejects carry its own number. */
+static int forget_old_rejects(struct duckdb_sink *s, const struct manifest_stream *st,
+                              struct error *err)
+{
+    struct buf which;
+    buf_init(&which, SQL_LIMIT);
+    buf_add_text(&which, "r._sdc_sequence < ?");
+    int rc = delete_rejects(s, st, &which, 1, err);
+    buf_done(&which);
     return rc;
 }
 
@@ -79,31 +95,17 @@ static int forget_old_rejects(struct duckdb_sink *s, const struct manifest_strea
 static int forget_repeated_rejects(struct duckdb_sink *s,
                                    const struct manifest_stream *st, struct error *err)
 {
-    struct buf name, sql;
-    bool found = false;
-    if (version_table_exists(s, STR(CONTRACT_REJECTED_TABLE), &found, err) != 0)
-        return -1;
-    if (!found)
-        return 0;
-    buf_init(&name, 4096);
-    buf_init(&sql, SQL_LIMIT);
-    buf_printf(&name, STR_FMT "." STR_FMT, STR_ARG(st->database), STR_ARG(st->table));
-    buf_add_text(&sql, "DELETE FROM ");
-    sql_add_table(s, &sql, STR(CONTRACT_REJECTED_TABLE));
-    buf_add_text(&sql, " AS r WHERE r._sdc_table = ? AND r._sdc_sequence = ? AND EXISTS ("
-                       "SELECT 1 FROM ");
-    sql_add_table(s, &sql, STR(CONTRACT_REJECTED_TABLE));
-    buf_add_text(&sql, " AS o WHERE o._sdc_table = ? AND o._sdc_sequence < ? AND "
-                       "o._sdc_column IS NOT DISTINCT FROM r._sdc_column AND "
-                       "o._sdc_reason IS NOT DISTINCT FROM r._sdc_reason AND "
-                       "o._sdc_record IS NOT DISTINCT FROM r._sdc_record)");
-    struct sql_param params[] = { SQL_TEXT(buf_str(&name)), SQL_INT(st->sequence),
-                                  SQL_TEXT(buf_str(&name)), SQL_INT(st->sequence) };
-    int rc = buf_check(&sql, "statement", err);
-    if (rc == 0)
-        rc = sql_rows(s, buf_text(&sql), params, 4, NULL, err);
-    buf_done(&name);
-    buf_done(&sql);
+    struct buf which;
+    buf_init(&which, SQL_LIMIT);
+    buf_add_text(&which, "r._sdc_sequence = ? AND EXISTS (SELECT 1 FROM ");
+    sql_add_table(s, &which, STR(CONTRACT_REJECTED_TABLE));
+    buf_add_text(&which, " AS o WHERE o._sdc_table = r._sdc_table AND "
+                         "o._sdc_sequence < ? AND "
+                         "o._sdc_column IS NOT DISTINCT FROM r._sdc_column AND "
+                         "o._sdc_reason IS NOT DISTINCT FROM r._sdc_reason AND "
+                         "o._sdc_record IS NOT DISTINCT FROM r._sdc_record)");
+    int rc = delete_rejects(s, st, &which, 2, err);
+    buf_done(&which);
     return rc;
 }
 
