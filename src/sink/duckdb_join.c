@@ -235,11 +235,15 @@ static int count_live(struct duckdb_sink *s, struct stream_mark *mark, struct er
     return rc;
 }
 
-/* A sweep reads keys, so it says nothing of when the rows were read. */
+/* A sweep reads keys, so it says nothing of when the rows were read. Nor do some rows
+ * that were read again: the bookmark stays, and what was read when, or a run that goes on
+ * with another one would take the table for copied. */
 static void mark_joined(struct duckdb_sink *s, const struct manifest_stream *st,
                         struct stream_mark *mark)
 {
     struct str bookmark = st->bookmark.len > 0 ? st->bookmark : mark->copy_bookmark;
+    bool again = (st->join == JOIN_MERGE || st->join == JOIN_NEW) &&
+                 str_eq(bookmark, mark->bookmark);
     if (bookmark.len > 0 || !join_changes_live(st->join))
         mark->bookmark = bookmark;
     mark->state = STREAM_LIVE;
@@ -250,6 +254,8 @@ static void mark_joined(struct duckdb_sink *s, const struct manifest_stream *st,
     mark->copy_join = JOIN_REPLACE;
     mark->copy_bookmark = (struct str){ 0 };
     mark->joined_epoch = s->m->number;
+    if (again)
+        return;
     mark->loaded_at = s->batched_at;
     if (st->join == JOIN_SWEEP || (join_changes_live(st->join) && st->last_read_at == 0))
         return;
