@@ -1,12 +1,15 @@
 /* How streams are replicated. See method.h. */
 #include "sync/method.h"
 
+#include "avro/schema.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "source/key.h"
 #include "sync/spooler.h"
 
 #include <xxhash.h>
+
+#define SCHEMA_JSON_LIMIT ((size_t)16 << 20)
 
 /* --- what can be -----------------------------------------------------------------------
  */
@@ -143,11 +146,30 @@ static uint64_t definition_of(const struct stream_options *o)
 
 /* Rows without a key are known by a hash of their bytes, which a change of shape changes.
  */
+bool method_fits(const struct table_schema *shape, struct str live_json)
+{
+    if (shape->key_count > 0)
+        return shape_fits(shape, live_json);
+    CLEANUP(buf_done) struct buf json;
+    buf_init(&json, SCHEMA_JSON_LIMIT);
+    avro_schema_write(shape, AVRO_CHANGE, &json);
+    return !json.failed && str_eq(buf_str(&json), live_json);
+}
+
 static bool fits_live(const struct stream *st, const struct stream_mark *m)
 {
-    return st->shape->schema->key_count == 0
-               ? str_eq(str_of(st->shape->json), m->schema_json)
-               : shape_fits(st->shape->schema, m->schema_json);
+    return method_fits(st->shape->schema, m->schema_json);
+}
+
+bool method_same_definition(struct arena *a, const struct stream_options *o,
+                            const struct stream_mark *m)
+{
+    struct key_bookmark b = { 0 };
+    struct error ignored = { 0 };
+    uint64_t now = definition_of(o);
+    if (m->bookmark.len == 0)
+        return now == 0;
+    return key_bookmark_parse(a, m->bookmark, &b, &ignored) == 0 && b.definition == now;
 }
 
 /* The live version was made as this stream is replicated now, and nobody has asked for a
@@ -160,10 +182,12 @@ static bool goes_on_live(struct stream *st, const struct stream_mark *m)
            st->before.definition == st->definition && fits_live(st, m);
 }
 
-/* A new version was handed out by a reset, or to a copy that did not come to its end. */
+/* A new version was handed out by a reset, or to a copy that did not come to its end:
+ * the destination tells of that one, too, should the state have been lost. */
 static bool newer_asked(uint64_t newest, const struct stream_mark *m)
 {
-    return newest > m->live_version;
+    return newest > m->live_version ||
+           (m->copy_version > m->live_version && m->copy_join == JOIN_REPLACE);
 }
 
 static void choose_join(struct stream *st, const struct stream_mark *m, uint64_t newest)

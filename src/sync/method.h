@@ -27,6 +27,14 @@ int method_check(struct arena *a, const struct stream_options *o,
 const struct catalog_table *method_table(struct arena *a, const struct stream_options *o,
                                          const struct catalog_table *t);
 
+/* Can rows of this shape go into a table whose newest shape is that (AVRO_CHANGE)? */
+bool method_fits(const struct table_schema *shape, struct str live_json);
+
+/* The live version was made as these options say. Their key is empty where the method is
+ * another one. */
+bool method_same_definition(struct arena *a, const struct stream_options *o,
+                            const struct stream_mark *m);
+
 /* How its rows are read: again after the table was looked up again. */
 enum full_method method_of_reading(const struct stream *st, bool one_view);
 

@@ -231,7 +231,7 @@ static int same_shape(const struct plan_context *c, struct arena *a,
 
 /* The run that is being continued has finished this table already: 1, and nothing newer
  * was asked for since: a reset hands out the next version, another selection of columns
- * makes another shape. 0: no; -1: err. */
+ * makes another shape, another filter another definition. 0: no; -1: err. */
 static int finished_since(const struct plan_context *c, const struct mark_list *marks,
                           const struct candidate *s, int64_t since, struct plan *p,
                           struct error *err)
@@ -244,8 +244,9 @@ static int finished_since(const struct plan_context *c, const struct mark_list *
         return -1;
     if (options.method == METHOD_KEY || c->backfill.len > 0) /* reads but some rows */
         return 0;
+    options.key = (struct str){ 0 };
     if (since == 0 || m == NULL || m->state != STREAM_LIVE || m->copy_version != 0 ||
-        m->loaded_at < since)
+        m->loaded_at < since || !method_same_definition(p->arena, &options, m))
         return 0;
     if (state_version_get(c->state, &of, &newest, err) != 0)
         return -1;

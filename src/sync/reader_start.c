@@ -152,8 +152,14 @@ static int plan_again_locked(struct table_reader *r, struct stream *st,
     if (method_check(st->arena, &st->options, t, err) != 0)
         return error_wrap(err, "it changed while it was read");
     const struct catalog_table *found = keep_found(st, t);
-    if (shape_make(r->pool->plan, st->arena, found, st->options.key, &schema, err) != 0 ||
-        shape_add(r->pool->plan, st, schema, err) != 0)
+    if (shape_make(r->pool->plan, st->arena, found, st->options.key, &schema, err) != 0)
+        return -1;
+    if (method_is_delta(st->join) && !method_fits(schema, str_of(st->shape->json)))
+        return error_set(err, ERR_SCHEMA,
+                         "it changed while it was read, so that its rows do not go "
+                         "together with those that were read before; the next run "
+                         "copies it anew");
+    if (shape_add(r->pool->plan, st, schema, err) != 0)
         return -1;
     st->found = found;
     st->method = method_of_reading(st, r->pool->options->one_view);

@@ -196,6 +196,28 @@ static void a_reset_makes_a_new_version(void **state)
     }
 }
 
+/* The mark's shape is that of the copy under way: it says nothing of the live table. */
+static void a_copy_under_way_is_no_live_table_also_without_the_state(void **state)
+{
+    struct fixture *f = *state;
+    (void)live(f, &BY_KEY);
+    f->mark.copy_version = LIVE + 1;
+    f->mark.state = STREAM_COPYING;
+    assert_int_equal(choose(f, &BY_KEY, &f->mark)->join, JOIN_REPLACE);
+    assert_int_equal(f->st.version, LIVE + 2);
+}
+
+static void the_options_of_a_live_version_are_known_again(void **state)
+{
+    struct fixture *f = *state;
+    struct stream_options filtered = FULL;
+    filtered.where = STR("n > 1");
+    assert_true(method_same_definition(f->a, &FULL, live(f, &FULL)));
+    assert_false(method_same_definition(f->a, &filtered, &f->mark));
+    assert_true(method_same_definition(f->a, &filtered, live(f, &filtered)));
+    assert_false(method_same_definition(f->a, &FULL, &f->mark));
+}
+
 static void a_type_that_the_live_table_cannot_hold_makes_a_new_version(void **state)
 {
     struct fixture *f = *state;
@@ -368,6 +390,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             what_defines_a_version_makes_a_new_one_when_it_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reset_makes_a_new_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_copy_under_way_is_no_live_table_also_without_the_state, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_options_of_a_live_version_are_known_again,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_type_that_the_live_table_cannot_hold_makes_a_new_version, setup, teardown),
         cmocka_unit_test_setup_teardown(
