@@ -184,6 +184,16 @@ static int drop_empty(struct spooler *sp)
     return 0;
 }
 
+/* Rows of a delta are numbered one by one, past the clock when that was set back. */
+static void reserve_numbers(struct spooler *sp)
+{
+    for (size_t i = 0; i < sp->touched_count; i++) {
+        int64_t next = atomic_load(&sp->touched[i]->next_number);
+        if (next > sp->sequence)
+            sp->sequence = next;
+    }
+}
+
 /* Capture the open epoch. */
 static int seal(struct spooler *sp, struct error *err)
 {
@@ -197,6 +207,7 @@ static int seal(struct spooler *sp, struct error *err)
     uint64_t rows = epoch_rows(sp->epoch);
     int64_t now_ns = clock_wall_us() * 1000;
     sp->sequence = now_ns > sp->sequence ? now_ns : sp->sequence + 1;
+    reserve_numbers(sp);
     if (epoch_seal(sp->epoch, (struct str){ 0 }, (struct str){ 0 }, sp->sequence, err) !=
         0)
         return -1;

@@ -338,6 +338,28 @@ static void test_long_shapes_end_the_epoch(void **state)
     end(&f);
 }
 
+/* The clock was set back: numbers run ahead of it, and the next run begins behind them.
+ */
+static void test_numbers_of_rows_are_reserved(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct manifest m = { 0 };
+    begin(&f, INT64_C(60) * 1000000);
+    struct page_range one = { 0 };
+    const int64_t ahead = INT64_MAX / 2;
+    f.config.last_sequence = ahead;
+    struct delivery *d = start_of(&f.a, 5, &one, 1);
+    d->sequence = ahead + 1;
+    atomic_store(&f.a.next_number, ahead + 1000);
+    push(&f, d);
+    push(&f, rows_of(&f.a, 0, 7, 3, true));
+    run(&f);
+    assert_true(next_epoch(&f, &m));
+    assert_true(m.sequence_base >= ahead + 1000);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +378,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resumed, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_replaced, make_root, remove_root),
         cmocka_unit_test_setup_teardown(test_long_shapes_end_the_epoch, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(test_numbers_of_rows_are_reserved, make_root,
                                         remove_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
