@@ -199,6 +199,12 @@ static int promote(struct table_reader *r, unsigned column, struct error *err)
                            "without a key cannot be told from those that were read "
                            "before; the next run copies the table anew",
                            STR_ARG(name));
+        else if (rc == 0 && newest->schema->key_count == 0 &&
+                 st->options.method == METHOD_KEY)
+            /* the next read would not know the rows before this one: start again */
+            rc = error_set(err, ERR_SCHEMA,
+                           "column '" STR_FMT "' is an integer from now on",
+                           STR_ARG(name));
         if (rc == 0)
             rc = shape_add(r->pool->plan, st,
                            schema_promote_bool(st->arena, newest->schema, column), err);
