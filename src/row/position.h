@@ -79,6 +79,9 @@ struct key_bookmark {
                             filter, way of loading */
 };
 
+/* key_anchor.at of a value that a person chose: older than any other. */
+#define KEY_SET_BY_HAND 1
+
 /* So many anchors are kept while one transaction stays open; then those that lie closest
  * together are thinned out, which only makes a later start earlier. */
 #define KEY_ANCHORS_MOST 64

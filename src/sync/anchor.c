@@ -40,6 +40,41 @@ static int give_up(struct stream *st, struct error *err)
     return 0;
 }
 
+static int first_start(struct stream *st, const struct key_read *k, struct error *err)
+{
+    const struct str from = st->options.from;
+    st->from = (struct str){ 0 };
+    return from.len == 0 ? 0 : key_value_read(st->arena, k->key, from, &st->from, err);
+}
+
+/* TRUNCATE, a table made anew, and before InnoDB kept its counter (MySQL 8.0, MariaDB
+ * 10.2.4) a restart of the server after the newest rows were deleted: AUTO_INCREMENT
+ * hands out again what it had handed out. Times go on whatever is deleted. A value that
+ * somebody set by hand may lie ahead. */
+static bool seems_anew(const struct key_read *k, const struct key_anchor *start,
+                       struct str max)
+{
+    return k->key->auto_increment && start != NULL && start->at > KEY_SET_BY_HAND &&
+           key_part_cmp(max, start->max) < 0;
+}
+
+/* A row that meets the filter no more lowers its greatest key, too. */
+static int look_whether_anew(struct session *s, struct stream *st,
+                             const struct key_read *k, struct error *err)
+{
+    const struct key_anchor *start = key_bookmark_start(&st->before);
+    struct key_read all = { .found = k->found, .key = k->key };
+    struct key_anchor ignored = { 0 };
+    struct str max = st->to;
+    st->anew = seems_anew(k, start, max);
+    if (!st->anew || k->where.len == 0)
+        return 0;
+    if (key_take_anchor(s, st->arena, &all, &ignored, &max, err) != 0)
+        return -1;
+    st->anew = seems_anew(k, start, max);
+    return 0;
+}
+
 /* Where the read starts: behind what the one before is sure to have. */
 static int find_start(struct stream *st, const struct key_read *k, struct error *err)
 {
@@ -48,9 +83,15 @@ static int find_start(struct stream *st, const struct key_read *k, struct error 
     struct str why = { 0 };
     st->from = (struct str){ 0 };
     if (start == NULL || start->max.len == 0)
-        return o->from.len == 0
-                   ? 0
-                   : key_value_read(st->arena, k->key, o->from, &st->from, err);
+        return first_start(st, k, err);
+    if (st->anew) {
+        log_event(LOG_WARN,
+                  "the greatest key is below the one that was read before: numbers may "
+                  "have been handed out again, all rows are read",
+                  F_STR("table", st->table), F_STR("key", k->key->name),
+                  F_STR("before", start->max), F_STR("now", st->to));
+        return first_start(st, k, err);
+    }
     st->from = start->max;
     if (!st->before.by_look_back && !o->look_back_set)
         return 0;
@@ -101,7 +142,8 @@ int anchor_streams(struct session *s, struct stream *streams, size_t count,
         if (!begins_by_key(st))
             continue;
         struct key_read k = key_read_of(st);
-        if (key_take_anchor(s, st->arena, &k, &anchors[i], &st->to, err) != 0 &&
+        if ((key_take_anchor(s, st->arena, &k, &anchors[i], &st->to, err) != 0 ||
+             look_whether_anew(s, st, &k, err) != 0) &&
             give_up(st, err) != 0)
             return -1;
         last = clock_mono_us();

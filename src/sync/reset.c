@@ -200,7 +200,7 @@ static int bookmark_at(struct reset *r, const struct stream_mark *m, struct str 
     struct key_bookmark b = { 0 };
     struct table_schema live = { 0 };
     const struct column *key = NULL;
-    struct key_anchor at = { .at = 1 };
+    struct key_anchor at = { .at = KEY_SET_BY_HAND };
     if (m->bookmark.len > 0 && key_bookmark_parse(r->arena, m->bookmark, &b, err) != 0)
         return -1;
     if (b.column.len == 0) {

@@ -55,6 +55,7 @@ struct stream {
     struct key_bookmark before; /* plan: what the read before left; no anchors: none */
     struct str bookmark;        /* before the threads: what this read leaves, as text */
     struct str from, to;        /* likewise: bounds of the replication key */
+    bool anew;                  /* likewise: keys may have been handed out again */
     struct stream *sweep_of;    /* plan: this one reads but the keys of that stream, and
                                    after it */
     const struct str *kept;     /* plan: names in the destination of columns that

@@ -1,0 +1,95 @@
+"""Key-based reads where a row could be lost or stay stale without a word: each was seen to happen once."""
+import time
+
+from support import exits
+from support.program import SMALL
+
+KEY = ["--method", "key", "--key"]
+KILLED = range(1, 256)
+
+
+def versions(tailrace):
+    return {s["table"]: s["version"] for s in tailrace.run("state", "x", "--json").expect(exits.OK).json}
+
+
+def test_rows_read_again_do_not_pass_for_a_copy(server, make_database, tailrace):
+    """A run goes on where one was cut off, without the tables that had been copied: some rows are no table."""
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, v INT)",
+               f"INSERT INTO {database}.t VALUES (1, 1), (2, 2), (3, 3)")
+    tailrace.sync(server.url(database)).expect(exits.OK)
+    server.run(f"UPDATE {database}.t SET v = v + 10")
+    again = ["run", "x", "--tables", f"{database}.t", "--where", "id = 2"]
+    tailrace.run(*again, env={"TAILRACE_FAULT": "spool.captured:1"}).expect(*KILLED, -6, -9)
+    tailrace.run("run", "x").expect(exits.OK)
+    tailrace.exact(server, database)
+
+
+def test_another_filter_is_heeded_by_the_run_that_goes_on(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, v INT)",
+               f"INSERT INTO {database}.t VALUES (1, 1), (2, 2), (3, 3)")
+    tailrace.sync(server.url(database), "--where", "v < 2",
+                  env={"TAILRACE_FAULT": "spool.captured:1"}).expect(*KILLED, -6, -9)
+    tailrace.sync(server.url(database), "--where", "v > 1").expect(exits.OK)
+    assert tailrace.rows("SELECT id FROM x.t ORDER BY 1") == [(2,), (3,)]
+
+
+def test_numbers_that_are_handed_out_again_are_read(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)",
+               f"INSERT INTO {database}.t (v) VALUES (1), (2), (3), (4), (5)")
+    tailrace.sync(server.url(database), *KEY, "id").expect(exits.OK)
+    tailrace.run("run", "x").expect(exits.OK)
+    server.run(f"TRUNCATE TABLE {database}.t", f"INSERT INTO {database}.t (v) VALUES (11), (12), (13)")
+    result = tailrace.run("run", "x").expect(exits.OK)
+    assert "handed out again" in result.err
+    assert tailrace.rows("SELECT id, v FROM x.t ORDER BY 1") == [(1, 11), (2, 12), (3, 13), (4, 4), (5, 5)]
+    server.run(f"INSERT INTO {database}.t (v) VALUES (14)")
+    result = tailrace.run("run", "x").expect(exits.OK)
+    assert "handed out again" not in result.err
+    assert tailrace.rows("SELECT v FROM x.t WHERE id = 4") == [(14,)]
+
+
+def test_a_filtered_row_that_went_is_no_number_handed_out_again(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)",
+               f"INSERT INTO {database}.t (v) VALUES (1), (1), (1)")
+    tailrace.sync(server.url(database), *KEY, "id", "--where", "v = 1").expect(exits.OK)
+    server.run(f"UPDATE {database}.t SET v = 2 WHERE id = 3")
+    result = tailrace.run("run", "x").expect(exits.OK)
+    assert "handed out again" not in result.err
+
+
+def test_rows_without_a_key_are_known_after_a_boolean_became_a_number(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (k INT NOT NULL, flag TINYINT(1), KEY (k))",
+               f"INSERT INTO {database}.t VALUES (1, 0), (1, 1), (1, 2)")
+    tailrace.sync(server.url(database), *KEY, "k").expect(exits.OK)
+    for _ in range(2):
+        tailrace.run("run", "x").expect(exits.OK)
+        assert tailrace.rows("SELECT flag FROM x.t ORDER BY 1") == [(0,), (1,), (2,)]
+
+
+def test_a_key_that_changes_within_a_read_makes_a_new_version(server, make_database, tailrace, fill):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT NOT NULL AUTO_INCREMENT, other INT NOT NULL, v CHAR(200), "
+               "PRIMARY KEY (id), KEY (id))",
+               f"INSERT INTO {database}.t (other, v) VALUES (1, 'x')")
+    args = [*SMALL, *KEY, "id", "--source-rate=100kB"]
+    tailrace.sync(server.url(database), *args).expect(exits.OK)
+    for _ in range(12):
+        server.run(f"INSERT INTO {database}.t (other, v) SELECT id + 100000, REPEAT('y', 200) FROM {database}.t")
+    server.run(f"UPDATE {database}.t SET other = id + 5")
+    p = tailrace.start("run", "x")
+    end = time.monotonic() + 30
+    while not list((tailrace.data / "spool" / "x").rglob("*.open")) and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    server.run(f"ALTER TABLE {database}.t DROP PRIMARY KEY, ADD PRIMARY KEY (other), MODIFY other BIGINT NOT NULL")
+    result = tailrace.finish(p)
+    assert "changed while it was read" in result.err, str(result)
+    result.expect(exits.PARTIAL)
+    tailrace.run("run", "x").expect(exits.OK)
+    assert versions(tailrace) == {"t": 2}
+    tailrace.exact(server, database)
