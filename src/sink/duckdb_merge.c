@@ -460,10 +460,34 @@ static int insert_new(struct merge *g, struct load_stream *out, struct error *er
 
 /* ---- SWEEP and ADD ---------------------------------------------------------------- */
 
+/* Keys that the source has and of which the live table has nothing but rows that are
+ * marked deleted: they came back without the replication key telling so. */
+static int count_returned(struct merge *g, uint64_t *out, struct error *err)
+{
+    add(g, "SELECT count(*)::VARCHAR FROM (SELECT DISTINCT ");
+    add_keys(g, "d");
+    add(g, " FROM ");
+    sql_add_table(g->s, &g->sql, g->live);
+    add(g,
+        " AS d WHERE d._sdc_deleted_at IS NOT NULL) AS l WHERE EXISTS (SELECT 1 FROM ");
+    add_source(g);
+    add(g, ") AS s WHERE ");
+    add_same_key(g, "l", "s");
+    add(g, ") AND NOT EXISTS (SELECT 1 FROM ");
+    sql_add_table(g->s, &g->sql, g->live);
+    add(g, " AS o WHERE o._sdc_deleted_at IS NULL AND ");
+    add_same_key(g, "o", "l");
+    add(g, ")");
+    return sql_number(g->s, &g->sql, out, err);
+}
+
 /* Rows whose key the source has no more. Their values stay. */
 static int sweep(struct merge *g, struct load_stream *out, struct error *err)
 {
     uint64_t changed = 0;
+    uint64_t returned = 0;
+    if (count_returned(g, &returned, err) != 0)
+        return -1;
     add(g, "MERGE INTO ");
     sql_add_table(g->s, &g->sql, g->live);
     add(g, " AS l USING ");
@@ -477,6 +501,7 @@ static int sweep(struct merge *g, struct load_stream *out, struct error *err)
     if (sql_change(g->s, &g->sql, &changed, err) != 0)
         return -1;
     out->applied += changed;
+    out->known += returned;
     return 0;
 }
 

@@ -76,7 +76,8 @@ struct load_stream {
                             rows that were marked deleted */
     uint64_t superseded; /* a later row of the same key won, or this one says the same as
                             the one before it (NEW) */
-    uint64_t known;      /* read again: the destination had them already */
+    uint64_t known;      /* read again: the destination had them already; of a sweep: keys
+                            of which it has nothing but rows marked deleted */
     uint64_t rejected; /* records written to _sdc_rejected, quarantined before or here */
 };
 

@@ -124,8 +124,15 @@ static int add_sweeps(const struct plan_context *c, struct plan *p, struct error
     for (size_t i = 0; i < count; i++) {
         struct stream *of = &p->streams[i];
         bool delta = of->join == JOIN_MERGE || of->join == JOIN_NEW;
-        if (!of->options.sweep || !delta || of->shape->schema->key_count == 0)
+        if (!of->options.sweep || !delta)
             continue;
+        if (of->shape->schema->key_count == 0) {
+            log_event(LOG_WARN,
+                      "rows that the source has no more are not looked for: without a "
+                      "key nothing tells them apart",
+                      F_STR("table", of->table));
+            continue;
+        }
         struct stream *st = &p->streams[p->stream_count];
         stream_init(st, of->database, of->table);
         st->index = (uint32_t)p->stream_count++;

@@ -91,6 +91,12 @@ static void log_sweeps(const struct plan *plan)
         const struct stream *st = &plan->streams[i];
         if (st->sweep_of == NULL)
             continue;
+        if (atomic_load(&st->rows_known) > 0)
+            log_event(LOG_WARN,
+                      "rows that are marked deleted are at the source again, their key "
+                      "unchanged: read them again with `run NAME --tables T --where C`",
+                      F_STR("table", st->table),
+                      F_UINT("rows", atomic_load(&st->rows_known)));
         if (atomic_load(&st->joined))
             log_event(LOG_INFO, "rows that the source has no more were marked deleted",
                       F_STR("table", st->table),

@@ -93,3 +93,23 @@ def test_a_key_that_changes_within_a_read_makes_a_new_version(server, make_datab
     tailrace.run("run", "x").expect(exits.OK)
     assert versions(tailrace) == {"t": 2}
     tailrace.exact(server, database)
+
+
+def test_rows_that_come_back_with_their_old_key_are_told(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, k INT NOT NULL, KEY (k))",
+               f"CREATE TABLE {database}.keyless (k INT NOT NULL, KEY (k))",
+               f"INSERT INTO {database}.t VALUES (1, 1), (2, 2), (3, 100000)")
+    tailrace.sync(server.url(database), *KEY, "k", "--sweep").expect(exits.OK)
+    server.run(f"DELETE FROM {database}.t WHERE id = 1")
+    result = tailrace.run("run", "x").expect(exits.OK)
+    assert "are not looked for" in result.err and "keyless" in result.err, str(result)
+    assert "at the source again" not in result.err
+    deleted = "SELECT id FROM x.t WHERE _sdc_deleted_at IS NOT NULL"
+    assert tailrace.rows(deleted) == [(1,)]
+    server.run(f"INSERT INTO {database}.t VALUES (1, 1)")
+    result = tailrace.run("run", "x").expect(exits.OK)
+    assert "at the source again" in result.err, str(result)
+    tailrace.run("run", "x", "--tables", f"{database}.t", "--where", "id = 1").expect(exits.OK)
+    assert tailrace.rows(deleted) == []
+    assert "at the source again" not in tailrace.run("run", "x").expect(exits.OK).err
