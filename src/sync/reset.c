@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/url.h"
 #include "source/key.h"
+#include "sync/reader.h"
 #include "warehouse/client.h"
 
 #include <errno.h>
@@ -79,6 +80,22 @@ static const struct stream_mark *find_stream(const struct mark_list *marks,
     return found;
 }
 
+static bool spool_waits(const struct reset *r)
+{
+    CLEANUP(buf_done) struct buf path;
+    buf_init(&path, 8192);
+    buf_printf(&path, "%s/full", r->spool);
+    return file_tree_bytes(buf_text(&path)) > 0;
+}
+
+/* Versions ahead of what is known. A copy that is added behind the others is not recorded
+ * as handed out, and the one that waits in the spool is loaded before the next run looks:
+ * its version must stay behind. */
+static uint64_t versions_ahead(const struct reset *r, const struct reset_request *request)
+{
+    return request->table.len > 0 && spool_waits(r) ? RESTARTS_MAX + 2 : 1;
+}
+
 /* The next version of each stream is handed out, so that also a run that is being
  * continued copies it. Before the destination forgets: what is asked for is kept. */
 static int next_versions(struct reset *r, const struct mark_list *marks,
@@ -86,6 +103,7 @@ static int next_versions(struct reset *r, const struct mark_list *marks,
 {
     int rc = state_batch_begin(r->state, err);
     struct error late = { 0 };
+    uint64_t step = versions_ahead(r, request);
     if (rc != 0)
         return -1;
     for (size_t i = 0; i < marks->stream_count && rc == 0; i++) {
@@ -99,7 +117,7 @@ static int next_versions(struct reset *r, const struct mark_list *marks,
         version = version > m->live_version ? version : m->live_version;
         version = version > m->copy_version ? version : m->copy_version;
         if (rc == 0)
-            rc = state_version_set(r->state, &of, version + 1, err);
+            rc = state_version_set(r->state, &of, version + step, err);
     }
     return state_batch_end(r->state, rc == 0 ? err : &late) != 0 ? -1 : rc;
 }
@@ -180,10 +198,7 @@ int reset_run(struct state *s, const struct reset_order *o, struct cancel *c,
 
 static int check_spool_empty(const struct reset *r, struct error *err)
 {
-    CLEANUP(buf_done) struct buf path;
-    buf_init(&path, 8192);
-    buf_printf(&path, "%s/full", r->spool);
-    if (file_tree_bytes(buf_text(&path)) == 0)
+    if (!spool_waits(r))
         return 0;
     (void)error_set(err, ERR_CONFIG,
                     "integration '" STR_FMT "' has captured rows that are "
