@@ -136,6 +136,8 @@ static uint64_t definition_of(const struct stream_options *o)
     buf_printf(&text, "%d;%d;" STR_FMT, (int)o->method, (int)o->load, STR_ARG(o->key));
     buf_add_char(&text, '\0');
     buf_add_str(&text, o->where);
+    if (o->method == METHOD_KEY && o->from.len > 0)
+        buf_printf(&text, "\n>= " STR_FMT, STR_ARG(o->from));
     for (size_t i = 0; i < o->view_key_count; i++) {
         buf_add_char(&text, '\0');
         buf_add_str(&text, o->view_key[i]);

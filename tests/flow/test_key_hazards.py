@@ -113,3 +113,23 @@ def test_rows_that_come_back_with_their_old_key_are_told(server, make_database, 
     tailrace.run("run", "x", "--tables", f"{database}.t", "--where", "id = 1").expect(exits.OK)
     assert tailrace.rows(deleted) == []
     assert "at the source again" not in tailrace.run("run", "x").expect(exits.OK).err
+
+
+def test_a_reset_counts_behind_an_added_copy_that_waits(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT PRIMARY KEY)", f"INSERT INTO {database}.t VALUES (1)")
+    for _ in range(2):
+        tailrace.sync(server.url(database), "--load", "append").expect(exits.OK)
+    tailrace.run("run", "x", env={"TAILRACE_FAULT": "spool.captured:1"}).expect(*KILLED, -6, -9)
+    tailrace.run("reset", "x", f"{database}.t").expect(exits.OK)
+    tailrace.run("run", "x").expect(exits.OK)
+    assert tailrace.rows("SELECT id FROM x.t") == [(1,)]
+
+
+def test_another_first_value_copies_anew(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT AUTO_INCREMENT PRIMARY KEY)",
+               f"INSERT INTO {database}.t VALUES (1), (2), (3)")
+    for first in (2, 1, 3):
+        tailrace.sync(server.url(database), *KEY, "id", "--from", first).expect(exits.OK)
+        assert tailrace.rows("SELECT id FROM x.t ORDER BY 1") == [(i,) for i in range(first, 4)]

@@ -172,11 +172,12 @@ static void the_first_read_by_key_is_a_copy_and_the_next_a_delta(void **state)
 static void what_defines_a_version_makes_a_new_one_when_it_changes(void **state)
 {
     struct fixture *f = *state;
-    struct stream_options changed[5] = { BY_KEY, BY_KEY, BY_KEY, FULL, APPEND };
+    struct stream_options changed[6] = { BY_KEY, BY_KEY, BY_KEY, FULL, APPEND, BY_KEY };
     changed[0].key = STR("id");
     changed[1].where = STR("n > 1");
     changed[2].load = LOAD_APPEND;
-    for (size_t i = 0; i < 5; i++) {
+    changed[5].from = STR("2020-01-01");
+    for (size_t i = 0; i < 6; i++) {
         const struct stream *st = choose(f, &changed[i], live(f, &BY_KEY));
         assert_int_equal(st->join, JOIN_REPLACE);
         assert_true(st->version > LIVE);
