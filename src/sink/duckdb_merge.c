@@ -481,12 +481,27 @@ static int count_returned(struct merge *g, uint64_t *out, struct error *err)
     return sql_number(g->s, &g->sql, out, err);
 }
 
-/* Rows whose key the source has no more. Their values stay. */
+/* Keys that the source has no more and of which the live table has several rows. */
+static int count_versions(struct merge *g, uint64_t *out, struct error *err)
+{
+    add(g, "SELECT count(*)::VARCHAR FROM (SELECT 1 FROM ");
+    sql_add_table(g->s, &g->sql, g->live);
+    add(g, " AS l WHERE l._sdc_deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM ");
+    add_source(g);
+    add(g, ") AS s WHERE ");
+    add_same_key(g, "l", "s");
+    add(g, ") GROUP BY ");
+    add_keys(g, "l");
+    add(g, " HAVING count(*) > 1)");
+    return sql_number(g->s, &g->sql, out, err);
+}
+
+/* Rows whose key the source has no more. Their values stay; so do the numbers of several
+ * versions of a row, which tell their order. */
 static int sweep(struct merge *g, struct load_stream *out, struct error *err)
 {
-    uint64_t changed = 0;
-    uint64_t returned = 0;
-    if (count_returned(g, &returned, err) != 0)
+    uint64_t changed = 0, returned = 0, versions = 0;
+    if (count_returned(g, &returned, err) != 0 || count_versions(g, &versions, err) != 0)
         return -1;
     add(g, "MERGE INTO ");
     sql_add_table(g->s, &g->sql, g->live);
@@ -496,8 +511,9 @@ static int sweep(struct merge *g, struct load_stream *out, struct error *err)
     add_same_key(g, "l", "s");
     add(g, " WHEN NOT MATCHED BY SOURCE AND l._sdc_deleted_at IS NULL THEN UPDATE SET "
            "_sdc_deleted_at = ");
-    buf_printf(&g->sql, "make_timestamptz(%lld), _sdc_sequence = %lld",
-               (long long)g->s->batched_at, (long long)g->st->sequence);
+    buf_printf(&g->sql, "make_timestamptz(%lld)", (long long)g->s->batched_at);
+    if (versions == 0)
+        buf_printf(&g->sql, ", _sdc_sequence = %lld", (long long)g->st->sequence);
     if (sql_change(g->s, &g->sql, &changed, err) != 0)
         return -1;
     out->applied += changed;

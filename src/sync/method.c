@@ -192,6 +192,31 @@ static bool newer_asked(uint64_t newest, const struct stream_mark *m)
            (m->copy_version > m->live_version && m->copy_join == JOIN_REPLACE);
 }
 
+/* Copies that are kept must not go because the next one has another type: that takes a
+ * reset. */
+static bool would_drop_kept(const struct stream *st, const struct stream_mark *m,
+                            uint64_t newest)
+{
+    struct error ignored = { 0 };
+    struct key_bookmark b = { 0 };
+    return st->options.method == METHOD_FULL && st->options.load == LOAD_APPEND &&
+           st->join == JOIN_REPLACE && m != NULL && m->live_version != 0 &&
+           !newer_asked(newest, m) &&
+           key_bookmark_parse(st->arena, m->bookmark, &b, &ignored) == 0 &&
+           b.definition == st->definition;
+}
+
+static void refuse_to_drop(struct stream *st)
+{
+    (void)error_set(&st->why, ERR_SCHEMA,
+                    "a column of '" STR_FMT "." STR_FMT "' has another type than in the "
+                    "copies that are kept",
+                    STR_ARG(st->database), STR_ARG(st->table));
+    st->why.hint = "Reset the table: the copies that are kept go, and a new one is made.";
+    st->phase = PHASE_FAILED;
+    atomic_store(&st->failed, true);
+}
+
 static void choose_join(struct stream *st, const struct stream_mark *m, uint64_t newest)
 {
     const struct stream_options *o = &st->options;
@@ -311,6 +336,11 @@ int method_choose(const struct plan_context *c, struct stream *st,
     else if (choose_backfill(c, st, m, newest, err) != 0)
         return -1;
     st->method = method_of_reading(st, c->options->one_view);
+    if (would_drop_kept(st, m, newest)) {
+        refuse_to_drop(st);
+        st->version = m->live_version;
+        return 0;
+    }
     if (m != NULL && resume(c, st, m, newest))
         return 0;
     if (c->backfill.len == 0)

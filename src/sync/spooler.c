@@ -283,10 +283,27 @@ static int begin_version(struct spooler *sp, const struct delivery *d, struct er
     return 0;
 }
 
+/* A key that cannot be compared might be that of any row. */
+static int give_sweep_up(struct spooler *sp, struct stream *st, struct error *err)
+{
+    pthread_mutex_lock(&st->lock);
+    st->phase = PHASE_FAILED;
+    (void)error_set(&st->why, ERR_DATA,
+                    "keys of the source could not be represented, so "
+                    "no row is marked deleted");
+    st->why.hint = "See bad_text and dates among the options.";
+    pthread_mutex_unlock(&st->lock);
+    atomic_store(&st->failed, true);
+    atomic_store(&st->ended_at, clock_mono_us());
+    return end_version(sp, st, err);
+}
+
 static int add_rejects(struct spooler *sp, int index, const struct delivery *d,
                        struct error *err)
 {
     struct stream *st = d->stream;
+    if (d->reject_count > 0 && st->sweep_of != NULL)
+        return give_sweep_up(sp, st, err);
     CLEANUP(buf_done) struct buf name;
     buf_init(&name, 4096);
     buf_printf(&name, STR_FMT "." STR_FMT, STR_ARG(st->database), STR_ARG(st->table));

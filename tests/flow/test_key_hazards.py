@@ -133,3 +133,31 @@ def test_another_first_value_copies_anew(server, make_database, tailrace):
     for first in (2, 1, 3):
         tailrace.sync(server.url(database), *KEY, "id", "--from", first).expect(exits.OK)
         assert tailrace.rows("SELECT id FROM x.t ORDER BY 1") == [(i,) for i in range(first, 4)]
+
+
+def test_a_sweep_keeps_the_order_of_versions(server, make_database, tailrace):
+    database = make_database(server)
+    server.run(f"CREATE TABLE {database}.t (id INT PRIMARY KEY, v INT, k TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) "
+               "ON UPDATE CURRENT_TIMESTAMP(6), KEY (k))",
+               f"INSERT INTO {database}.t (id, v) VALUES (1, 1), (2, 1)")
+    tailrace.sync(server.url(database), *KEY, "k", "--load=append", "--sweep").expect(exits.OK)
+    server.run(f"UPDATE {database}.t SET v = 2 WHERE id = 1")
+    tailrace.run("run", "x").expect(exits.OK)
+    server.run(f"DELETE FROM {database}.t WHERE id = 1")
+    tailrace.run("run", "x").expect(exits.OK)
+    rows = tailrace.rows("SELECT v, _sdc_deleted_at IS NOT NULL FROM x.t WHERE id = 1 ORDER BY _sdc_sequence")
+    assert [v for v, _ in rows] == [1, 2] and all(deleted for _, deleted in rows), rows
+    assert len(set(tailrace.rows("SELECT _sdc_sequence FROM x.t WHERE id = 1"))) == 2
+
+
+def test_a_sweep_that_cannot_compare_every_key_marks_nothing(server, make_database, tailrace):
+    """A key that cannot be represented might be that of any row."""
+    database = make_database(server)
+    server.run("SET sql_mode = ''",
+               f"CREATE TABLE {database}.t (d DATE NOT NULL, k INT NOT NULL, PRIMARY KEY (d), KEY (k))",
+               f"INSERT INTO {database}.t VALUES ('2026-01-01', 1), ('2026-01-02', 2), ('0000-00-00', 3)")
+    tailrace.sync(server.url(database), *KEY, "k", "--sweep").expect(exits.PARTIAL)
+    server.run(f"DELETE FROM {database}.t WHERE d = '2026-01-01'")
+    result = tailrace.run("run", "x").expect(exits.PARTIAL)
+    assert "could not be represented" in result.err, str(result)
+    assert tailrace.rows("SELECT count(*) FROM x.t WHERE _sdc_deleted_at IS NOT NULL") == [(0,)]

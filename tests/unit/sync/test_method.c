@@ -269,6 +269,22 @@ static void added_copies_go_behind_each_other_also_after_one_was_cut_off(void **
     }
 }
 
+static void kept_copies_do_not_go_for_another_type(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    const struct stream_mark *m = live(f, &APPEND);
+    f->columns[2].type = TYPE_TEXT;
+    const struct stream *st = choose(f, &APPEND, m);
+    assert_true(atomic_load(&st->failed));
+    assert_int_equal(st->phase, PHASE_FAILED);
+    assert_int_equal(st->why.code, ERR_SCHEMA);
+    assert_int_equal(state_version_set(f->s, OF, LIVE + 1, &err), 0); /* a reset */
+    st = choose(f, &APPEND, m);
+    assert_false(atomic_load(&st->failed));
+    assert_int_equal(st->join, JOIN_REPLACE);
+}
+
 /* --- going on ------------------------------------------------------------------------
  */
 
@@ -402,6 +418,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             added_copies_go_behind_each_other_also_after_one_was_cut_off, setup,
             teardown),
+        cmocka_unit_test_setup_teardown(kept_copies_do_not_go_for_another_type, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_delta_goes_on_between_its_own_bounds, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_sweep_never_goes_on, setup, teardown),
