@@ -314,7 +314,7 @@ static void tell_plan(const struct job *j, int64_t since)
                   F_STR("table", j->plan.refusals[i].table),
                   F_STR("why", j->plan.refusals[i].why));
     for (size_t i = 0; i < j->plan.unmatched_count; i++)
-        log_event(LOG_WARN, "pattern names no table of the source",
+        log_event(LOG_WARN, "pattern names no table to copy",
                   F_STR("pattern", j->plan.unmatched[i]));
     for (size_t i = 0; i < j->catalog->note_count; i++)
         log_event(LOG_WARN, "the source shows this user only a part, going on with it",

@@ -185,13 +185,26 @@ static void refuse(struct plan *p, const struct candidate *s, struct str why)
                                .why = arena_str(p->arena, why) };
 }
 
-/* This run is about the table. */
-static bool is_wanted(const struct plan_context *c, struct str database, struct str table)
+/* This run is about the table. named: of each of the run's patterns, whether it was. */
+static bool is_wanted(const struct plan_context *c, const struct table_schema *t,
+                      bool *named)
 {
     bool yes = c->only_count == 0;
-    for (size_t i = 0; i < c->only_count && !yes; i++)
-        yes = selection_matches(c->only[i], database, table);
+    for (size_t i = 0; i < c->only_count; i++)
+        if (selection_matches(c->only[i], t->database, t->name))
+            yes = named[i] = true;
     return yes;
+}
+
+/* Patterns that name nothing: the run's own, where it has some, else the integration's.
+ */
+static void keep_unmatched(struct plan *p, const struct str *patterns,
+                           const bool *matched, size_t count)
+{
+    p->unmatched = ARENA_ARRAY(p->arena, struct str, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (!matched[i])
+            p->unmatched[p->unmatched_count++] = arena_str(p->arena, patterns[i]);
 }
 
 /* Tables that match, less those that cannot be copied (refused when they were named). */
@@ -200,12 +213,13 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
 {
     const struct sync_options *o = c->options;
     bool *matched = ARENA_ARRAY(p->arena, bool, o->table_count + 1);
+    bool *named = ARENA_ARRAY(p->arena, bool, c->only_count + 1);
     size_t count = 0;
     for (size_t d = 0; d < cat->database_count; d++)
         for (size_t t = 0; t < cat->databases[d].table_count; t++) {
             struct candidate s = { &cat->databases[d], &cat->databases[d].tables[t] };
             if (!selection_table(c->selection, o, s.table, matched, NULL).selected ||
-                !is_wanted(c, s.db->name, s.table->schema.name))
+                !is_wanted(c, &s.table->schema, named))
                 continue;
             struct str why = refusal_of(c, p->arena, s.table);
             if (why.len > 0)
@@ -213,10 +227,10 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
             else
                 out[count++] = s;
         }
-    p->unmatched = ARENA_ARRAY(p->arena, struct str, o->table_count + 1);
-    for (size_t i = 0; i < o->table_count; i++)
-        if (!matched[i])
-            p->unmatched[p->unmatched_count++] = arena_str(p->arena, o->tables[i]);
+    if (c->only_count > 0)
+        keep_unmatched(p, c->only, named, c->only_count);
+    else
+        keep_unmatched(p, o->tables, matched, o->table_count);
     qsort(out, count, sizeof *out, by_size);
     return count;
 }

@@ -71,8 +71,7 @@ static void save_leftovers(struct state *s, int64_t job, const struct plan *plan
         struct report_row r = { .table = plan->unmatched[i],
                                 .method = STR("full"),
                                 .state = STR("unmatched"),
-                                .error =
-                                    STR("this pattern names no table of the source") };
+                                .error = STR("this pattern names no table to copy") };
         (void)state_report_save(s, job, &r, &ignored);
     }
 }
