@@ -83,6 +83,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("every_server", SERVERS or [NO_SERVERS], indirect=True)
     if "newest_server" in metafunc.fixturenames:
         metafunc.parametrize("newest_server", newest() or [NO_SERVERS], indirect=True)
+    if "either_server" in metafunc.fixturenames:
+        names = newest()
+        if not LONG:
+            names = names[len(metafunc.function.__name__) % 2:][:1] or names[:1]
+        metafunc.parametrize("either_server", names or [NO_SERVERS], indirect=True)
     if "server" in metafunc.fixturenames:
         metafunc.parametrize("server", (one_of_each() or SERVERS[:1]) or [NO_SERVERS], indirect=True)
 
@@ -94,6 +99,12 @@ def every_server(request):
 
 @pytest.fixture
 def newest_server(request):
+    return server_of(request.param)
+
+
+@pytest.fixture
+def either_server(request):
+    """The newest MySQL or the newest MariaDB, for what no server decides; both in the long form."""
     return server_of(request.param)
 
 
