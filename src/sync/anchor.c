@@ -93,11 +93,12 @@ static int find_start(struct stream *st, const struct key_read *k, struct error 
         return first_start(st, k, err);
     }
     st->from = start->max;
-    if (!st->before.by_look_back && !o->look_back_set)
+    bool time = key_kind_of(k->key, &why) == KEY_KIND_TIME;
+    bool given = time ? o->look_back.us_given : o->look_back.units_given;
+    if (!st->before.by_look_back && !given)
         return 0;
-    int64_t amount = key_kind_of(k->key, &why) == KEY_KIND_TIME
-                         ? (o->look_back_us + SECOND_US - 1) / SECOND_US
-                         : o->look_back_units;
+    int64_t amount =
+        time ? (o->look_back.us + SECOND_US - 1) / SECOND_US : o->look_back.units;
     st->from = key_less(st->arena, k->key, start->max, amount);
     return 0;
 }

@@ -188,14 +188,16 @@ static const struct str *parts(struct arena *a, struct str list, size_t *count)
     return out;
 }
 
-/* Whether a person has given one of the two. */
-static bool take_look_back(const struct option_values *v, int64_t *us, int64_t *units)
+static void take_look_back(const struct option_values *v, struct look_back *out)
 {
-    if (option_is_set(v, "look_back"))
-        *us = option_number(v, "look_back");
-    if (option_is_set(v, "look_back_units"))
-        *units = option_number(v, "look_back_units");
-    return option_is_set(v, "look_back") || option_is_set(v, "look_back_units");
+    if (option_is_set(v, "look_back")) {
+        out->us = option_number(v, "look_back");
+        out->us_given = true;
+    }
+    if (option_is_set(v, "look_back_units")) {
+        out->units = option_number(v, "look_back_units");
+        out->units_given = true;
+    }
 }
 
 int sync_options_parse(struct arena *a, const struct option_values *v,
@@ -206,8 +208,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         .one_view = option_bool(v, "one_view"),
         .key = arena_str(a, str_trim(option_text(v, "key"))),
         .from = arena_str(a, str_trim(option_text(v, "from"))),
-        .look_back_us = LOOK_BACK_US,
-        .look_back_units = LOOK_BACK_UNITS,
+        .look_back = { .us = LOOK_BACK_US, .units = LOOK_BACK_UNITS },
         .where = arena_str(a, str_trim(option_text(v, "where"))),
         .load = (enum load_way)option_number(v, "load"),
         .sweep = option_bool(v, "sweep"),
@@ -240,7 +241,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
     static_assert(CODEC_DEFLATE == 3 && DATE_TEXT == 2 && METHOD_KEY == 2 &&
                       LOAD_APPEND == 1,
                   "choices are in the enum's order");
-    out->look_back_set = take_look_back(v, &out->look_back_us, &out->look_back_units);
+    take_look_back(v, &out->look_back);
     out->tables = parts(a, option_text(v, "tables"), &out->table_count);
     out->exclude = parts(a, option_text(v, "exclude"), &out->exclude_count);
     out->exclude_columns =
@@ -274,8 +275,7 @@ static int resolve(struct arena *a, const struct option_values *v,
     take_text(a, v, "key", &out->key);
     take_text(a, v, "from", &out->from);
     take_text(a, v, "where", &out->where);
-    if (take_look_back(v, &out->look_back_us, &out->look_back_units))
-        out->look_back_set = true;
+    take_look_back(v, &out->look_back);
     out->view_key = parts(a, option_text(v, "view_key"), &out->view_key_count);
     if (out->method == METHOD_AUTO)
         out->method = METHOD_FULL;
@@ -296,9 +296,7 @@ int stream_options_parse(struct arena *a, struct str json,
                                     .key = integration->key,
                                     .from = integration->from,
                                     .where = integration->where,
-                                    .look_back_us = integration->look_back_us,
-                                    .look_back_units = integration->look_back_units,
-                                    .look_back_set = integration->look_back_set,
+                                    .look_back = integration->look_back,
                                     .load = integration->load,
                                     .sweep = integration->sweep };
     int rc = json.len == 0 ? 0 : option_set_json(v, json, err);

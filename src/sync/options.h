@@ -19,6 +19,14 @@
 enum sync_method { METHOD_AUTO = 0, METHOD_FULL, METHOD_KEY };
 enum load_way { LOAD_MIRROR = 0, LOAD_APPEND };
 
+/* How much a key-based read reads again where the order of keys is not proved; what a
+ * person gave, where it is proved, too. */
+struct look_back {
+    int64_t us;    /* of a key that is a time */
+    int64_t units; /* of an integer */
+    bool us_given, units_given;
+};
+
 struct sync_options {
     const struct str *tables; /* patterns; none: all base tables */
     size_t table_count;
@@ -28,12 +36,10 @@ struct sync_options {
     size_t exclude_column_count;
     bool ignore_new_columns;
     enum sync_method method;
-    struct str key;          /* key-based: the replication key where a table names none */
-    struct str from;         /* key-based: the first read starts here (>=) */
-    int64_t look_back_us;    /* key-based by a time, where order is not proved */
-    int64_t look_back_units; /* likewise by an integer */
-    bool look_back_set;      /* one of the two was given by a person */
-    struct str where;        /* condition on the rows of every table */
+    struct str key;  /* key-based: the replication key where a table names none */
+    struct str from; /* key-based: the first read starts here (>=) */
+    struct look_back look_back; /* key-based */
+    struct str where;           /* condition on the rows of every table */
     enum load_way load;
     bool sweep; /* key-based: look for rows that are gone at the source */
     bool one_view;
@@ -77,8 +83,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
 struct stream_options {
     enum sync_method method; /* never METHOD_AUTO */
     struct str key, from, where;
-    int64_t look_back_us, look_back_units;
-    bool look_back_set; /* by a person: it holds where order is proved too */
+    struct look_back look_back;
     enum load_way load;
     bool sweep;
     const struct str *view_key; /* of a view: its declared key */

@@ -55,9 +55,9 @@ static void without_settings_a_table_is_copied_whole_and_mirrored(void **state)
     assert_int_equal(o.method, METHOD_FULL);
     assert_int_equal(o.load, LOAD_MIRROR);
     assert_false(o.sweep);
-    assert_false(o.look_back_set);
-    assert_int_equal(o.look_back_us, INT64_C(300000000));
-    assert_int_equal(o.look_back_units, 1000);
+    assert_false(o.look_back.us_given || o.look_back.units_given);
+    assert_int_equal(o.look_back.us, INT64_C(300000000));
+    assert_int_equal(o.look_back.units, 1000);
     assert_int_equal(o.key.len + o.from.len + o.where.len + o.view_key_count, 0);
 }
 
@@ -72,9 +72,9 @@ static void a_table_takes_what_it_does_not_say_from_the_integration(void **state
     assert_int_equal(o.method, METHOD_KEY);
     assert_str(o.key, "updated_at");
     assert_str(o.from, "2024-01-01");
-    assert_int_equal(o.look_back_us, INT64_C(3600000000));
-    assert_int_equal(o.look_back_units, 7);
-    assert_true(o.look_back_set);
+    assert_int_equal(o.look_back.us, INT64_C(3600000000));
+    assert_int_equal(o.look_back.units, 7);
+    assert_true(o.look_back.us_given && o.look_back.units_given);
     assert_str(o.where, "a > 1");
     assert_int_equal(o.load, LOAD_APPEND);
     assert_true(o.sweep);
@@ -92,9 +92,10 @@ static void what_a_table_says_is_stronger(void **state)
                     "\"view_key\":\"a, b,\"}");
     assert_str(o.key, "id");
     assert_str(o.from, "7");
-    assert_int_equal(o.look_back_us, INT64_C(300000000));
-    assert_int_equal(o.look_back_units, 0);
-    assert_true(o.look_back_set);
+    assert_int_equal(o.look_back.us, INT64_C(300000000));
+    assert_int_equal(o.look_back.units, 0);
+    assert_true(o.look_back.units_given);
+    assert_false(o.look_back.us_given); /* each speaks of its own kind of key */
     assert_str(o.where, "b > 2");
     assert_int_equal(o.load, LOAD_MIRROR);
     assert_false(o.sweep);
@@ -114,7 +115,7 @@ static void a_look_back_that_was_given_stays_given(void **state)
     buf_init(&json, 1000);
     option_values_json(&json, f->values);
     assert_string_equal(buf_text(&json), "{\"look_back\":\"5min\"}");
-    assert_true(of_table(f, "").look_back_set);
+    assert_true(of_table(f, "").look_back.us_given);
 }
 
 static void mistakes_name_the_option(void **state)
