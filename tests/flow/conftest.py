@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc):
     if "every_server" in metafunc.fixturenames:
         metafunc.parametrize("every_server", SERVERS or [NO_SERVERS], indirect=True)
     if "newest_server" in metafunc.fixturenames:
-        metafunc.parametrize("newest_server", newest() or [NO_SERVERS], indirect=True)
+        metafunc.parametrize("newest_server", (SERVERS if LONG else newest()) or [NO_SERVERS], indirect=True)
     if "either_server" in metafunc.fixturenames:
         names = newest()
         if not LONG:
@@ -99,6 +99,7 @@ def every_server(request):
 
 @pytest.fixture
 def newest_server(request):
+    """The newest MySQL and the newest MariaDB; every server in the long form."""
     return server_of(request.param)
 
 

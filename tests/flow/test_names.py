@@ -72,36 +72,36 @@ def shape(tailrace, table, schema="x"):
 
 # --- whatever they are ------------------------------------------------------------------------------
 
-def test_nasty_databases_with_nasty_tables_are_exact_run_after_run(every_server, databases, tailrace):
-    names = databases(every_server, *DATABASES)
+def test_nasty_databases_with_nasty_tables_are_exact_run_after_run(newest_server, databases, tailrace):
+    names = databases(newest_server, *DATABASES)
     for i, database in enumerate(names):  # a table name is found in one database only
-        telling(every_server, database, *TABLES[i::len(names)])
-    tailrace.sync(url(every_server, *names)).expect(exits.OK)
+        telling(newest_server, database, *TABLES[i::len(names)])
+    tailrace.sync(url(newest_server, *names)).expect(exits.OK)
     for _ in range(2):
-        tailrace.exact(every_server, *names)
+        tailrace.exact(newest_server, *names)
         assert own(tailrace) == set(TABLES)
         tailrace.run("run", "x").expect(exits.OK)
 
 
-def test_a_nasty_table_in_two_nasty_databases_is_named_with_them(every_server, databases, tailrace):
-    names = databases(every_server, *DATABASES[:2])
+def test_a_nasty_table_in_two_nasty_databases_is_named_with_them(newest_server, databases, tailrace):
+    names = databases(newest_server, *DATABASES[:2])
     for database in names:
-        telling(every_server, database, *TABLES[:10])
-    tailrace.sync(url(every_server, *names)).expect(exits.OK)
-    tailrace.exact(every_server, *names)
+        telling(newest_server, database, *TABLES[:10])
+    tailrace.sync(url(newest_server, *names)).expect(exits.OK)
+    tailrace.exact(newest_server, *names)
     assert own(tailrace) == {f"{d}__{t}" for d in names for t in TABLES[:10]}
 
 
-def test_nasty_columns_are_made_legal_and_hold_their_own_values(every_server, databases, tailrace):
-    database, = databases(every_server, DATABASES[0])
-    numbered(every_server, database, "t", COLUMNS)
+def test_nasty_columns_are_made_legal_and_hold_their_own_values(newest_server, databases, tailrace):
+    database, = databases(newest_server, DATABASES[0])
+    numbered(newest_server, database, "t", COLUMNS)
     key = "9 \"k`é"
-    every_server.run(f"CREATE TABLE {ident(database)}.{ident('by nasty key')} ({ident(key)} INT NOT NULL, "
+    newest_server.run(f"CREATE TABLE {ident(database)}.{ident('by nasty key')} ({ident(key)} INT NOT NULL, "
                      f"`k.2` VARCHAR(9) NOT NULL, v INT, PRIMARY KEY ({ident(key)}, `k.2`))",
                      f"INSERT INTO {ident(database)}.{ident('by nasty key')} VALUES (1,'a',1),(1,'b',2),(2,'a',3)")
-    tailrace.sync(url(every_server, database)).expect(exits.OK)
+    tailrace.sync(url(newest_server, database)).expect(exits.OK)
     for _ in range(2):
-        tailrace.exact(every_server, database)
+        tailrace.exact(newest_server, database)
         with tailrace.opened() as copy:
             columns = [n for n, _ in copy.columns("x", "t")]
             assert len({n.lower() for n in columns}) == len(columns)
@@ -141,13 +141,13 @@ def test_nasty_names_can_be_chosen_and_kept_as_text(server, databases, tailrace)
 
 # --- names that would be one ------------------------------------------------------------------------
 
-def test_tables_that_differ_only_by_case_are_told_apart_and_stay(every_server, databases, tailrace):
+def test_tables_that_differ_only_by_case_are_told_apart_and_stay(newest_server, databases, tailrace):
     """The copy's own names do not differ by case."""
-    if every_server.run("SELECT @@lower_case_table_names")[0][0] != 0:
+    if newest_server.run("SELECT @@lower_case_table_names")[0][0] != 0:
         pytest.skip("this server has no tables that differ only by case")
-    database, = databases(every_server, f"by case {PID}")
-    telling(every_server, database, "Orders", "orders", "lone")
-    tailrace.sync(url(every_server, database)).expect(exits.OK)
+    database, = databases(newest_server, f"by case {PID}")
+    telling(newest_server, database, "Orders", "orders", "lone")
+    tailrace.sync(url(newest_server, database)).expect(exits.OK)
 
     def who():
         with tailrace.opened() as copy:
@@ -158,12 +158,12 @@ def test_tables_that_differ_only_by_case_are_told_apart_and_stay(every_server, d
     assert set(first.values()) == {"Orders", "orders", "lone"} and first["lone"] == "lone"
     assert {t.lower() for t in first} == {"lone", f"{database}__orders", f"{database}__orders_2"}
     # A third of them takes no name away.
-    telling(every_server, database, "ORDERS")
+    telling(newest_server, database, "ORDERS")
     tailrace.run("run", "x").expect(exits.OK)
     third = who()
     assert {t: w for t, w in third.items() if w != "ORDERS"} == first
     assert [t.lower() for t, w in third.items() if w == "ORDERS"] == [f"{database}__orders_3"]
-    every_server.run(f"DROP TABLE {ident(database)}.Orders")
+    newest_server.run(f"DROP TABLE {ident(database)}.Orders")
     tailrace.run("run", "x").expect(exits.OK)
     assert who() == third, "a table that is gone keeps its name and its rows"
 
@@ -183,64 +183,64 @@ def test_a_table_called_as_a_database_and_a_table_of_it(server, databases, tailr
         tailrace.run("run", "x").expect(exits.OK)
 
 
-def test_columns_that_become_equal_keep_their_names_when_others_come_and_go(every_server, databases, tailrace):
-    database, = databases(every_server, f"columns {PID}")
-    numbered(every_server, database, "t", ["a b", "a.b", "a_b", "a-b", "A/B", "4th", "5th"])
+def test_columns_that_become_equal_keep_their_names_when_others_come_and_go(newest_server, databases, tailrace):
+    database, = databases(newest_server, f"columns {PID}")
+    numbered(newest_server, database, "t", ["a b", "a.b", "a_b", "a-b", "A/B", "4th", "5th"])
     of = f"{ident(database)}.t"
     names = ["id", "a_b", "a_b_2", "a_b_3", "a_b_4", "A_B_5", "_th", "_th_2"]
 
     def values(*columns):
         return tailrace.rows(f"SELECT {', '.join(columns)} FROM x.t")[0]
 
-    tailrace.sync(url(every_server, database)).expect(exits.OK)
+    tailrace.sync(url(newest_server, database)).expect(exits.OK)
     assert shape(tailrace, "t") == names
     assert values(*names) == (0, 1, 2, 3, 4, 5, 6, 7)
     # One that goes gives its name to nobody: not to those behind it, not to a new one.
-    every_server.run(f"ALTER TABLE {of} DROP COLUMN `a.b`, DROP COLUMN `4th`, ADD COLUMN `a+b` INT DEFAULT 8, "
+    newest_server.run(f"ALTER TABLE {of} DROP COLUMN `a.b`, DROP COLUMN `4th`, ADD COLUMN `a+b` INT DEFAULT 8, "
                      "ADD COLUMN `6th` INT DEFAULT 9")
     for _ in range(2):
         tailrace.run("run", "x").expect(exits.OK)
         assert values("a_b", "a_b_3", "a_b_4", "A_B_5", "_th_2", "a_b_6", "_th_3") == (1, 3, 4, 5, 7, 8, 9)
         assert not {"a_b_2", "_th"} & set(shape(tailrace, "t"))
     # Back again they have the names they had.
-    every_server.run(f"ALTER TABLE {of} ADD COLUMN `4th` INT DEFAULT 10 FIRST, "
+    newest_server.run(f"ALTER TABLE {of} ADD COLUMN `4th` INT DEFAULT 10 FIRST, "
                      "ADD COLUMN `a.b` INT DEFAULT 11 FIRST, DROP COLUMN `a b`")
     for _ in range(2):
         tailrace.run("run", "x").expect(exits.OK)
         assert values("a_b_2", "_th", "a_b_3", "a_b_4", "A_B_5", "_th_2", "a_b_6", "_th_3") == (11, 10, 3, 4, 5, 7, 8, 9)
         assert "a_b" not in shape(tailrace, "t")
-    every_server.run(f"ALTER TABLE {of} ADD COLUMN `a b` INT DEFAULT 12")
+    newest_server.run(f"ALTER TABLE {of} ADD COLUMN `a b` INT DEFAULT 12")
     tailrace.run("run", "x").expect(exits.OK)
     assert values("a_b", "a_b_3") == (12, 3)
 
 
-def test_columns_called_as_system_columns_are_told_apart(every_server, databases, tailrace):
-    database, = databases(every_server, f"system {PID}")
+def test_columns_called_as_system_columns_are_told_apart(newest_server, databases, tailrace):
+    database, = databases(newest_server, f"system {PID}")
     names = ["_sdc_sequence", "_SDC_Extracted_At", "_sdc_table_version", "_op", "__sdc_primary_key", "_sdc_mine"]
-    numbered(every_server, database, "t", names)
-    every_server.run(f"CREATE TABLE {ident(database)}.keyless (__sdc_primary_key INT, _sdc_deleted_at INT)",
+    numbered(newest_server, database, "t", names)
+    newest_server.run(f"CREATE TABLE {ident(database)}.keyless (__sdc_primary_key INT, _sdc_deleted_at INT)",
                      f"INSERT INTO {ident(database)}.keyless VALUES (1, 2), (1, 2)")
-    tailrace.sync(url(every_server, database)).expect(exits.OK)
-    tailrace.exact(every_server, database)
+    tailrace.sync(url(newest_server, database)).expect(exits.OK)
+    tailrace.exact(newest_server, database)
     assert tailrace.rows("SELECT _sdc_sequence_2, _SDC_Extracted_At_2, _sdc_table_version_2, _op_2, __sdc_primary_key_2, "
                          "_sdc_mine_2 FROM x.t") == [(1, 2, 3, 4, 5, 6)]
     assert tailrace.rows("SELECT __sdc_primary_key_2, _sdc_deleted_at_2 FROM x.keyless") == [(1, 2)] * 2
     assert tailrace.rows("SELECT count(DISTINCT __sdc_primary_key) FROM x.keyless") == [(2,)]
 
 
-def test_tables_called_as_ours_are_told_apart(every_server, databases, tailrace):
-    database, = databases(every_server, f"ours_{PID}")
-    telling(every_server, database, "_tailrace_copy_1_x", "x", "_TAILRACE_COPY_2_x", "_sdc_rejected")
+def test_tables_called_as_ours_are_told_apart(newest_server, databases, tailrace):
+    database, = databases(newest_server, f"ours_{PID}")
+    telling(newest_server, database, "_tailrace_copy_1_x", "x", "_TAILRACE_COPY_2_x", "_sdc_rejected")
     # a row that is rejected, so that the table of that name is there
-    every_server.run(f"CREATE TABLE {database}.bad (id INT NOT NULL PRIMARY KEY, v VARCHAR(9) CHARACTER SET cp1251)",
+    newest_server.run(f"CREATE TABLE {database}.bad (id INT NOT NULL PRIMARY KEY, v VARCHAR(9) CHARACTER SET cp1251)",
                      f"INSERT INTO {database}.bad VALUES (1, _cp1251 X'98'), (2, 'good')")
-    tailrace.sync(url(every_server, database)).expect(exits.PARTIAL)
+    tailrace.sync(url(newest_server, database)).expect(exits.PARTIAL)
     tables = [f"{database}___tailrace_copy_1_x", "x", f"{database}___TAILRACE_COPY_2_x", "_sdc_rejected_2", "bad"]
     for _ in range(2):
         assert own(tailrace) == set(tables)
         assert tailrace.rows("SELECT DISTINCT _sdc_column FROM x._sdc_rejected") == [("v",)]
         given = {"_tailrace_copy_1_x": tables[0], "_TAILRACE_COPY_2_x": tables[2], "_sdc_rejected": tables[3]}
-        tailrace.exact(every_server, database, target=lambda t: given.get(t.name, t.name))
+        tailrace.exact(newest_server, database, target=lambda t: given.get(t.name, t.name))
         tailrace.run("run", "x").expect(exits.PARTIAL)
 
 

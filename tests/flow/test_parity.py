@@ -203,15 +203,15 @@ def test_the_truth_table_of_fields(server, make_database, tailrace, narrow, incl
     assert (value != [(None,)]) is replicated
 
 
-def test_column_names_are_made_avro_legal(every_server, make_database, tailrace):
+def test_column_names_are_made_avro_legal(newest_server, make_database, tailrace):
     """First a letter or _, then letters, digits and _: each other character becomes one _. The schema keeps the
     original name."""
-    database = make_database(every_server)
+    database = make_database(newest_server)
     names = {"日本": "__", "plain_1": "plain_1", "with space": "with_space", "a-b.c": "a_b_c", "4th": "_th", "größe": "gr__e",
              "€$": "___2"}
-    every_server.run(f"CREATE TABLE {database}.t (id INT NOT NULL PRIMARY KEY, {', '.join(f'`{n}` INT' for n in names)})",
+    newest_server.run(f"CREATE TABLE {database}.t (id INT NOT NULL PRIMARY KEY, {', '.join(f'`{n}` INT' for n in names)})",
                      f"INSERT INTO {database}.t VALUES (1, 2, 3, 4, 5, 6, 7, 8)")
-    tailrace.sync(every_server.url(database)).expect(exits.OK)
+    tailrace.sync(newest_server.url(database)).expect(exits.OK)
     assert copied(tailrace) == ["id", *names.values()]
     shape = tailrace.run("schema", "x", "t", "--json").expect(exits.OK).json[-1]["schema"]
     text = str(shape)
@@ -229,14 +229,14 @@ def values(tailrace, table="t"):
     return dict(tailrace.rows(f"SELECT id, v FROM x.{table} WHERE _sdc_deleted_at IS NULL"))
 
 
-def test_key_based_reads_from_the_last_key_on_inclusive(every_server, make_database, tailrace):
+def test_key_based_reads_from_the_last_key_on_inclusive(newest_server, make_database, tailrace):
     """The next job asks for >=: a row that came with the very key that was the greatest is read; one below is not. Rows
     read again are neither loaded nor counted again."""
-    database = make_database(every_server)
-    keyed(every_server, database)
-    tailrace.sync(every_server.url(database), *BY_KEY).expect(exits.OK)
+    database = make_database(newest_server)
+    keyed(newest_server, database)
+    tailrace.sync(newest_server.url(database), *BY_KEY).expect(exits.OK)
     first = version(tailrace)
-    every_server.run(f"INSERT INTO {database}.t VALUES (3, 20, 3, 'equal'), (4, 30, 4, 'above'), (5, 19, 5, 'below')",
+    newest_server.run(f"INSERT INTO {database}.t VALUES (3, 20, 3, 'equal'), (4, 30, 4, 'above'), (5, 19, 5, 'below')",
                      f"UPDATE {database}.t SET v = 'unseen' WHERE id = 1", f"UPDATE {database}.t SET v = 'seen' WHERE id = 2")
     again(tailrace)
     assert values(tailrace) == {1: "first", 2: "seen", 3: "equal", 4: "above"}
@@ -247,12 +247,12 @@ def test_key_based_reads_from_the_last_key_on_inclusive(every_server, make_datab
     assert values(tailrace) == {1: "first", 2: "seen", 3: "equal", 4: "above"}
 
 
-def test_rows_without_a_key_are_copied_in_the_first_job_only(every_server, make_database, tailrace):
-    database = make_database(every_server)
-    keyed(every_server, database, rows=((1, 10), (2, None)))
-    tailrace.sync(every_server.url(database), *BY_KEY).expect(exits.OK)
+def test_rows_without_a_key_are_copied_in_the_first_job_only(newest_server, make_database, tailrace):
+    database = make_database(newest_server)
+    keyed(newest_server, database, rows=((1, 10), (2, None)))
+    tailrace.sync(newest_server.url(database), *BY_KEY).expect(exits.OK)
     assert values(tailrace) == {1: "first", 2: "first"}
-    every_server.run(f"INSERT INTO {database}.t VALUES (3, NULL, 3, 'late'), (4, 40, 4, 'late')",
+    newest_server.run(f"INSERT INTO {database}.t VALUES (3, NULL, 3, 'late'), (4, 40, 4, 'late')",
                      f"UPDATE {database}.t SET v = 'late' WHERE id = 2")
     again(tailrace)
     assert values(tailrace) == {1: "first", 2: "first", 4: "late"}
@@ -294,24 +294,24 @@ def test_another_key_forces_a_full_copy(server, make_database, tailrace):
 
 # --- replicate: full table, resets ------------------------------------------------------------------
 
-def test_a_full_table_is_replaced_by_its_next_version(every_server, make_database, tailrace):
-    database = make_database(every_server)
-    keyed(every_server, database)
-    tailrace.sync(every_server.url(database), "--method=full").expect(exits.OK)
+def test_a_full_table_is_replaced_by_its_next_version(newest_server, make_database, tailrace):
+    database = make_database(newest_server)
+    keyed(newest_server, database)
+    tailrace.sync(newest_server.url(database), "--method=full").expect(exits.OK)
     first = version(tailrace)
-    every_server.run(f"DELETE FROM {database}.t WHERE id = 1", f"UPDATE {database}.t SET v = 'now' WHERE id = 2")
+    newest_server.run(f"DELETE FROM {database}.t WHERE id = 1", f"UPDATE {database}.t SET v = 'now' WHERE id = 2")
     again(tailrace)
     assert version(tailrace) > first and values(tailrace) == {2: "now"}
-    tailrace.exact(every_server, database)
+    tailrace.exact(newest_server, database)
 
 
-def test_a_full_table_that_is_appended_keeps_its_copies(every_server, make_database, tailrace):
+def test_a_full_table_that_is_appended_keeps_its_copies(newest_server, make_database, tailrace):
     """Each job's copy stays behind the earlier ones, under a version of its own; what was deleted stays in them."""
-    database = make_database(every_server)
-    keyed(every_server, database)
-    tailrace.sync(every_server.url(database), "--method=full", "--load=append").expect(exits.OK)
+    database = make_database(newest_server)
+    keyed(newest_server, database)
+    tailrace.sync(newest_server.url(database), "--method=full", "--load=append").expect(exits.OK)
     first = version(tailrace)
-    every_server.run(f"DELETE FROM {database}.t WHERE id = 1")
+    newest_server.run(f"DELETE FROM {database}.t WHERE id = 1")
     again(tailrace)
     rows = tailrace.rows("SELECT _sdc_table_version, list(id ORDER BY id) FROM x.t GROUP BY 1 ORDER BY 1")
     assert [ids for _, ids in rows] == [[1, 2], [2]] and rows[0][0] == first < rows[1][0]
