@@ -14,7 +14,8 @@
  * content of `out` from its earlier length on is cut off.
  *
  * Source: MySQL Server Doxygen 9.x, file json_binary.h ("JSON binary storage") and
- * json_diff.h ("Json_diff_vector", binary form); the text by comparison with a 9.7 server.
+ * json_diff.h ("Json_diff_vector", binary form); the text by comparison with a 9.7
+ * server.
  */
 #ifndef MYSQL_JSONB_H
 #define MYSQL_JSONB_H
