@@ -83,10 +83,11 @@ static void skip_quoted(struct ddl_lexer *l, bool backslash)
         char c = *l->pos++;
         if (c == '\\' && backslash && l->pos < l->end)
             l->pos++;
-        else if (c == quote && (l->pos == l->end || *l->pos != quote))
-            return;
-        else if (c == quote)
+        else if (c == quote) {
+            if (l->pos == l->end || *l->pos != quote)
+                return;
             l->pos++;
+        }
     }
 }
 

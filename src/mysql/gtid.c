@@ -32,8 +32,8 @@ static uint32_t run_place(const struct gtid_set *s, const struct gtid_source *so
     return low;
 }
 
-static const struct gtid_run *run_find(const struct gtid_set *s,
-                                       const struct gtid_source *source)
+static struct gtid_run *run_find(const struct gtid_set *s,
+                                 const struct gtid_source *source)
 {
     bool found;
     uint32_t at = run_place(s, source, &found);
@@ -128,11 +128,11 @@ int gtid_set_add_interval(struct gtid_set *s, const struct gtid_source *source,
     return 0;
 }
 
-static void drop_run(struct gtid_set *s, uint32_t at)
+static void drop_run(struct gtid_set *s, struct gtid_run *run)
 {
-    free(s->runs[at].intervals);
+    free(run->intervals);
     s->count--;
-    memmove(s->runs + at, s->runs + at + 1, (s->count - at) * sizeof *s->runs);
+    memmove(run, run + 1, (s->count - (size_t)(run - s->runs)) * sizeof *run);
 }
 
 static void remove_interval(struct gtid_set *s, struct gtid_run *run,
@@ -185,7 +185,7 @@ int gtid_set_copy(const struct gtid_set *s, struct gtid_set *out, struct error *
 
 int gtid_set_union(struct gtid_set *s, const struct gtid_set *with, struct error *err)
 {
-    struct gtid_set sum;
+    struct gtid_set sum = { 0 };
     if (gtid_set_copy(s, &sum, err) != 0)
         return -1;
     if (add_all(&sum, with, err) != 0) {
@@ -197,24 +197,33 @@ int gtid_set_union(struct gtid_set *s, const struct gtid_set *with, struct error
     return 0;
 }
 
+static int subtract_run(struct gtid_set *s, const struct gtid_run *less,
+                        struct error *err)
+{
+    struct gtid_run *run = run_find(s, &less->source);
+    if (run == NULL)
+        return 0;
+    for (uint32_t k = 0; k < less->count && run->count > 0; k++) {
+        if (s->intervals >= GTID_INTERVALS_LIMIT)
+            return error_set(err, ERR_LIMIT, "a GTID set has more than %u intervals",
+                             GTID_INTERVALS_LIMIT);
+        remove_interval(s, run, less->intervals[k]);
+    }
+    if (run->count == 0)
+        drop_run(s, run);
+    return 0;
+}
+
 int gtid_set_subtract(struct gtid_set *s, const struct gtid_set *less, struct error *err)
 {
-    struct gtid_set rest;
+    struct gtid_set rest = { 0 };
     if (gtid_set_copy(s, &rest, err) != 0)
         return -1;
     for (uint32_t i = 0; i < less->count; i++) {
-        bool found;
-        uint32_t at = run_place(&rest, &less->runs[i].source, &found);
-        for (uint32_t k = 0; found && k < less->runs[i].count; k++) {
-            if (rest.intervals >= GTID_INTERVALS_LIMIT) {
-                gtid_set_done(&rest);
-                return error_set(err, ERR_LIMIT, "a GTID set has more than %u intervals",
-                                 GTID_INTERVALS_LIMIT);
-            }
-            remove_interval(&rest, &rest.runs[at], less->runs[i].intervals[k]);
+        if (subtract_run(&rest, &less->runs[i], err) != 0) {
+            gtid_set_done(&rest);
+            return -1;
         }
-        if (found && rest.runs[at].count == 0)
-            drop_run(&rest, at);
     }
     gtid_set_done(s);
     *s = rest;

@@ -74,11 +74,11 @@ int gtid_maria_copy(const struct gtid_maria_position *p, struct gtid_maria_posit
 
 int gtid_maria_parse(struct str text, struct gtid_maria *out, struct error *err)
 {
-    struct str rest, sequence;
+    struct str rest = { 0 }, sequence = { 0 };
     struct str all = str_trim(text);
     struct str domain = str_cut(all, '-', &rest);
     struct str server = str_cut(rest, '-', &sequence);
-    uint64_t d, s, n;
+    uint64_t d = 0, s = 0, n = 0;
     if (!str_to_u64(domain, &d) || !str_to_u64(server, &s) || !str_to_u64(sequence, &n) ||
         d > UINT32_MAX || s > UINT32_MAX)
         return error_set(err, ERR_CONFIG, "GTID: not domain-server-sequence: '%.*s'",
@@ -97,7 +97,7 @@ static int parse_ids(struct str text, struct gtid_maria_position *p, struct erro
 {
     struct str rest = str_trim(text);
     while (rest.ptr != NULL && rest.len > 0) {
-        struct gtid_maria g;
+        struct gtid_maria g = { 0 };
         struct str one = str_cut(rest, ',', &rest);
         if (gtid_maria_parse(one, &g, err) != 0)
             return -1;

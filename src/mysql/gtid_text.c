@@ -126,7 +126,7 @@ static int parse_number(struct reader *r, uint64_t *out, struct error *err)
     while (r->pos < r->end && is_digit(*r->pos))
         r->pos++;
     struct str digits = { start.pos, (size_t)(r->pos - start.pos) };
-    uint64_t v;
+    uint64_t v = 0;
     if (!str_to_u64(digits, &v) || v == 0 || v > GTID_NUMBER_MAX)
         return malformed(&start, "number", err);
     *out = v;
@@ -159,7 +159,7 @@ int gtid_parse(struct str text, struct gtid *out, struct error *err)
 static int parse_interval(struct reader *r, struct gtid_set *s,
                           const struct gtid_source *source, struct error *err)
 {
-    struct gtid_interval i;
+    struct gtid_interval i = { 0 };
     if (parse_number(r, &i.first, err) != 0)
         return -1;
     i.last = i.first;

@@ -69,7 +69,7 @@ int jsonb_key(const struct jsonb_container *c, uint32_t i, struct str *out,
     reader_bytes(&r, 2 * (size_t)c->width + i * key_entry_size(c));
     uint64_t offset = reader_le(&r, c->width);
     size_t len = (size_t)reader_le(&r, 2);
-    struct str rest;
+    struct str rest = { 0 };
     if (bytes_at(c, offset, &rest, err) != 0)
         return -1;
     if (len > rest.len)
@@ -96,7 +96,7 @@ int jsonb_item(const struct jsonb_container *c, uint32_t i, struct jsonb_value *
     uint8_t type = (uint8_t)reader_le(&r, 1);
     struct reader in_place = r;
     uint64_t offset = reader_le(&r, c->width);
-    struct str body;
+    struct str body = { 0 };
     if (is_inlined(type, c->width))
         body = reader_bytes(&in_place, c->width);
     else if (bytes_at(c, offset, &body, err) != 0)
@@ -108,7 +108,7 @@ int jsonb_item(const struct jsonb_container *c, uint32_t i, struct jsonb_value *
 static int print_container(const struct jsonb_value *v, unsigned depth, struct buf *out,
                            struct error *err)
 {
-    struct jsonb_container c;
+    struct jsonb_container c = { 0 };
     if (depth >= JSONB_DEPTH_LIMIT)
         return error_set(err, ERR_PROTOCOL, "binary JSON: nested deeper than %d",
                          JSONB_DEPTH_LIMIT);
@@ -116,11 +116,11 @@ static int print_container(const struct jsonb_value *v, unsigned depth, struct b
         return -1;
     buf_add_char(out, c.object ? '{' : '[');
     for (uint32_t i = 0; i < c.count; i++) {
-        struct jsonb_value item;
+        struct jsonb_value item = { 0 };
         if (i > 0)
             buf_add_text(out, ", ");
         if (c.object) {
-            struct str key;
+            struct str key = { 0 };
             if (jsonb_key(&c, i, &key, err) != 0 ||
                 jsonb_print_string(key, out, err) != 0)
                 return -1;
@@ -144,7 +144,7 @@ int jsonb_print(const struct jsonb_value *v, unsigned depth, struct buf *out,
 
 int jsonb_to_text(struct str document, struct buf *out, struct error *err)
 {
-    struct jsonb_value root;
+    struct jsonb_value root = { 0 };
     size_t start = out->len;
     if (jsonb_root(document, &root, err) != 0 || jsonb_print(&root, 0, out, err) != 0) {
         buf_truncate(out, start);

@@ -77,7 +77,7 @@ static int grow(struct tree *t, struct node *n, struct error *err)
 /* Make the parts of a container into nodes. */
 static int open_node(struct tree *t, struct node *n, struct error *err)
 {
-    struct jsonb_container c;
+    struct jsonb_container c = { 0 };
     if (n->open || !jsonb_is_container(&n->value))
         return 0;
     if (jsonb_open(&n->value, &c, err) != 0)

@@ -80,7 +80,7 @@ static struct digits round_digits(double v, int n, bool above)
     struct digits d = { .count = n };
     char text[40];
     int exponent = 0;
-    snprintf(text, sizeof text, "%.*e", n - 1, v); /* d.ddde+xx */
+    (void)snprintf(text, sizeof text, "%.*e", n - 1, v); /* d.ddde+xx */
     char *e = strchr(text, 'e');
     exponent = (int)strtol(e + 1, NULL, 10);
     d.text[0] = text[0];
@@ -105,7 +105,7 @@ static struct digits round_digits(double v, int n, bool above)
 static bool digits_are(const struct digits *d, double v)
 {
     char text[48];
-    snprintf(text, sizeof text, "%c.%se%d", d->text[0], d->text + 1, d->point - 1);
+    (void)snprintf(text, sizeof text, "%c.%se%d", d->text[0], d->text + 1, d->point - 1);
     return strtod(text, NULL) == v;
 }
 
@@ -298,7 +298,7 @@ static void print_base64(struct str data, struct buf *out)
 /* A value of another column type: the type, a length, bytes. */
 static int print_opaque(struct str body, struct buf *out, struct error *err)
 {
-    struct str data;
+    struct str data = { 0 };
     if (body.len == 0)
         return malformed("an opaque value without type", err);
     uint8_t type = (uint8_t)body.ptr[0];
@@ -338,7 +338,7 @@ static int print_integer(struct str body, unsigned width, bool is_signed, struct
 int jsonb_print_scalar(const struct jsonb_value *v, struct buf *out, struct error *err)
 {
     static const char *const literals[] = { "null", "true", "false" };
-    struct str text;
+    struct str text = { 0 };
     switch (v->type) {
     case JSONB_LITERAL:
         if (v->body.len == 0 || (uint8_t)v->body.ptr[0] > 2)
