@@ -180,14 +180,18 @@ static const char *const without_rows[] = {
 /* What may stand between the verb and the kind of object. */
 static bool skip_modifier(struct ddl_parser *p)
 {
-    static const char *const words[] = { "ONLINE",       "OFFLINE",   "IGNORE",
-                                         "UNIQUE",       "UNDO",      "FULLTEXT",
-                                         "SPATIAL",      "VECTOR",    "JSON",
-                                         "RELATIONAL",   "DUALITY",   "EXTERNAL",
-                                         "MATERIALIZED", "AGGREGATE", NULL };
+    static const char *const words[] = { "ONLINE",    "OFFLINE",  "UNIQUE",
+                                         "UNDO",      "FULLTEXT", "SPATIAL",
+                                         "VECTOR",    "JSON",     "RELATIONAL",
+                                         "DUALITY",   "EXTERNAL", "MATERIALIZED",
+                                         "AGGREGATE", NULL };
     static const char *const settings[] = { "DEFINER", "ALGORITHM", NULL };
     if (ddl_take_words(p, "OR", "REPLACE")) {
         p->out->or_replace = true;
+        return true;
+    }
+    if (ddl_take_word(p, "IGNORE")) {
+        p->out->ignore = true;
         return true;
     }
     if (ddl_lex_is_word(&p->lex, "TEMPORARY")) {

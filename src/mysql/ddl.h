@@ -74,7 +74,7 @@ enum ddl_action_kind {
     DDL_RENAME_COLUMN,    /* column, new_name */
     DDL_COLUMN_ATTRIBUTE, /* column: ALTER COLUMN ... SET DEFAULT, INVISIBLE */
     DDL_KEY,              /* indexes and constraints */
-    DDL_OPTION,           /* ENGINE=, COMMENT=, ALGORITHM=, FORCE: no column changes */
+    DDL_OPTION,           /* ENGINE=InnoDB, COMMENT=, FORCE: no row, no column changes */
     DDL_CHARSET,          /* CONVERT TO, and the default of later columns */
     DDL_RENAME,           /* the table; its new name is in the list of tables */
     DDL_PARTITION,        /* rows are moved between partitions, all stay */
@@ -103,6 +103,7 @@ struct ddl {
     bool temporary; /* of tables that no other session sees */
     bool if_exists; /* IF EXISTS or IF NOT EXISTS */
     bool or_replace;
+    bool ignore;    /* ALTER IGNORE TABLE: duplicate rows may vanish (MariaDB) */
     bool with_rows; /* CREATE TABLE ... SELECT */
     bool simple;    /* ALTER TABLE that is wholly in `actions`, none of them DDL_OTHER */
     bool cut;       /* the arena was full: not all is here */

@@ -258,64 +258,69 @@ static bool read_partition_words(struct ddl_parser *p)
 /* --- options of the table ------------------------------------------------------------
  */
 
-static const char *const options[] = { "ENGINE",
-                                       "TYPE",
-                                       "COMMENT",
-                                       "AUTO_INCREMENT",
-                                       "ROW_FORMAT",
-                                       "KEY_BLOCK_SIZE",
-                                       "ALGORITHM",
-                                       "LOCK",
-                                       "AVG_ROW_LENGTH",
-                                       "CHECKSUM",
-                                       "MIN_ROWS",
-                                       "MAX_ROWS",
-                                       "PACK_KEYS",
-                                       "FORCE",
-                                       "DISABLE",
-                                       "ENABLE",
-                                       "ORDER",
-                                       "STATS_PERSISTENT",
-                                       "STATS_AUTO_RECALC",
-                                       "STATS_SAMPLE_PAGES",
-                                       "COMPRESSION",
-                                       "ENCRYPTION",
-                                       "TABLESPACE",
-                                       "DELAY_KEY_WRITE",
-                                       "INSERT_METHOD",
-                                       "CONNECTION",
-                                       "DATA",
-                                       "PAGE_COMPRESSED",
-                                       "STORAGE",
-                                       "PAGE_CHECKSUM",
-                                       "TRANSACTIONAL",
-                                       "ENCRYPTED",
-                                       "ENCRYPTION_KEY_ID",
-                                       "PAGE_COMPRESSION_LEVEL",
-                                       "SECONDARY_ENGINE",
-                                       "SECONDARY_LOAD",
-                                       "SECONDARY_UNLOAD",
-                                       "WITH",
-                                       "WITHOUT",
-                                       "NOWAIT",
-                                       "WAIT",
-                                       "PASSWORD",
-                                       "UNION",
-                                       "AUTOEXTEND_SIZE",
-                                       "ENGINE_ATTRIBUTE",
-                                       "SECONDARY_ENGINE_ATTRIBUTE",
-                                       "TABLE_CHECKSUM",
-                                       NULL };
+static const char *const options[] = {
+    "ENGINE",
+    "COMMENT",
+    "AUTO_INCREMENT",
+    "ROW_FORMAT",
+    "KEY_BLOCK_SIZE",
+    "ALGORITHM",
+    "LOCK",
+    "AVG_ROW_LENGTH",
+    "CHECKSUM",
+    "MIN_ROWS",
+    "MAX_ROWS",
+    "PACK_KEYS",
+    "FORCE",
+    "DISABLE",
+    "ENABLE",
+    "ORDER",
+    "STATS_PERSISTENT",
+    "STATS_AUTO_RECALC",
+    "STATS_SAMPLE_PAGES",
+    "COMPRESSION",
+    "ENCRYPTION",
+    "TABLESPACE",
+    "DELAY_KEY_WRITE",
+    "DATA",
+    "PAGE_COMPRESSED",
+    "STORAGE",
+    "PAGE_CHECKSUM",
+    "TRANSACTIONAL",
+    "ENCRYPTED",
+    "ENCRYPTION_KEY_ID",
+    "PAGE_COMPRESSION_LEVEL",
+    "SECONDARY_ENGINE",
+    "SECONDARY_LOAD",
+    "SECONDARY_UNLOAD",
+    "WITH",
+    "WITHOUT",
+    "NOWAIT",
+    "WAIT",
+    "PASSWORD",
+    "AUTOEXTEND_SIZE",
+    "ENGINE_ATTRIBUTE",
+    "SECONDARY_ENGINE_ATTRIBUTE",
+    "TABLE_CHECKSUM",
+    NULL,
+};
 static const char *const charset_options[] = { "DEFAULT", "CHARACTER", "CHARSET",
                                                "COLLATE", NULL };
+
+/* Engines that keep rows; BLACKHOLE, MERGE, FEDERATED and what others there are need not.
+ */
+static const char *const engines[] = { "InnoDB",  "MyISAM",  "Aria", "MEMORY",
+                                       "HEAP",    "RocksDB", "NDB",  "NDBCLUSTER",
+                                       "ARCHIVE", "CSV",     NULL };
 
 /* Options may follow each other without a comma: those that matter are looked for in all
  * of them. */
 static void read_options(struct ddl_parser *p)
 {
     bool order = ddl_lex_is_word(&p->lex, "ORDER"); /* BY a, b: the last part of all */
-    enum ddl_action_kind kind =
-        ddl_lex_is_one_of(&p->lex, options) ? DDL_OPTION : DDL_OTHER;
+    bool known = ddl_lex_is_one_of(&p->lex, options) ||
+                 ddl_lex_is_one_of(&p->lex, charset_options);
+    enum ddl_action_kind kind = known ? DDL_OPTION : DDL_OTHER;
     while (order ? p->lex.now.kind != TOKEN_END : !at_end(p)) {
         if (ddl_lex_is_word(&p->lex, "PARTITION")) {
             if (kind != DDL_OTHER)
@@ -323,11 +328,15 @@ static void read_options(struct ddl_parser *p)
             read_partition_part(p, DDL_PARTITION);
             return;
         }
-        if (kind != DDL_CHARSET && ddl_lex_is_one_of(&p->lex, charset_options))
+        bool engine = ddl_lex_is_word(&p->lex, "ENGINE");
+        if (kind == DDL_OPTION && ddl_lex_is_one_of(&p->lex, charset_options))
             kind = DDL_CHARSET;
         ddl_skip(p);
-        if (ddl_take_symbol(p, '=') && !at_end(p))
-            ddl_skip(p); /* a value may look like one of the words */
+        bool value = ddl_take_symbol(p, '=');
+        if (engine && !ddl_lex_is_one_of(&p->lex, engines))
+            kind = DDL_OTHER;
+        if (value && !at_end(p))
+            ddl_skip(p); /* it may look like one of the words */
     }
     ddl_add_action(p, (struct ddl_action){ .kind = kind });
 }
