@@ -1,6 +1,7 @@
 #include "mysql/type.h"
 
 #include "base/alloc.h"
+#include "mysql/geometry.h"
 #include "mysql/quote.h"
 #include "mysql/temporal.h"
 
@@ -8,8 +9,6 @@
 
 #define COLLATION_BINARY 63
 #define MAX_TIME_HOURS 838
-#define EWKB_SRID 0x20000000u
-#define EMPTY_GEOMETRY_BYTES 9u /* SRID, byte order, type */
 
 /* How one column of the result is read. */
 struct column_plan {
@@ -271,27 +270,19 @@ static struct value decode_bit(const struct column_plan *c, struct str s,
     return (struct value){ .as.u = v, .kind = VALUE_UINT };
 }
 
-/* Stored: SRID, byte order, type, rest. EWKB: byte order, type with a flag, SRID, rest;
- * without flag and SRID where that is 0. The server always stores little-endian. */
 static struct value decode_geometry(struct type_plan *p, const struct column_plan *c,
                                     struct str s)
 {
-    struct reader r = reader_over(s);
-    uint64_t srid = reader_le(&r, 4);
-    uint64_t order = reader_le(&r, 1);
-    uint64_t type = reader_le(&r, 4);
-    if (r.bad || s.len < EMPTY_GEOMETRY_BYTES || order != 1)
-        return value_of_bytes(VALUE_INVALID, s);
-    if (srid == 0)
-        return value_of_bytes(VALUE_BYTES, (struct str){ s.ptr + 4, s.len - 4 });
     size_t offset = p->scratch.len;
-    type |= EWKB_SRID;
-    buf_add_char(&p->scratch, 1);
-    for (unsigned i = 0; i < 4; i++)
-        buf_add_char(&p->scratch, (char)(type >> (8 * i) & 0xff));
-    buf_add(&p->scratch, s.ptr, 4);
-    buf_add(&p->scratch, r.pos, (size_t)(r.end - r.pos));
-    return made_value(p, c->cell, VALUE_BYTES, offset);
+    switch (geometry_to_ewkb(&s, &p->scratch)) {
+    case GEOMETRY_LENT:
+        return value_of_bytes(VALUE_BYTES, s);
+    case GEOMETRY_MADE:
+        return made_value(p, c->cell, VALUE_BYTES, offset);
+    case GEOMETRY_INVALID:
+        break;
+    }
+    return value_of_bytes(VALUE_INVALID, s);
 }
 
 static struct value decode_string(struct type_plan *p, const struct column_plan *c,

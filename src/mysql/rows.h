@@ -1,0 +1,106 @@
+/* src/mysql/rows.h
+ *
+ * Rows events to cells: of every version, MariaDB's compressed ones, partial updates of
+ * JSON. The cells are those of mysql/type.h, so that what is read from the log cannot
+ * differ from what a SELECT reads.
+ *
+ *   rows event: table id, flags, [v2: extra data], column count, columns present in the
+ *               first image, [update: in the second] | row | row | ...
+ *   row:        one image, or two: before and after
+ *   image:      [partial: options, which JSON columns are diffs] NULL bits of the columns
+ *               present, then their values
+ *
+ * A column that an image does not have is VALUE_ABSENT, which is not NULL.
+ *
+ * Rows come one by one out of a window (mysql/window.h), so an event of any size needs
+ * memory for one row, both images of it. A row beyond the window's ceiling is ERR_LIMIT.
+ *
+ * Errors: ERR_PROTOCOL for damage, naming table and column; ERR_SCHEMA when map and shape
+ * do not fit each other, or a diff has no document to apply to. Thread: one per plan and
+ * per reader.
+ *
+ * Source: MySQL Server Doxygen 9.x, class Rows_event and the pages of the types;
+ * MariaDB documentation, "Rows_event_v1/v2"; packed temporal values: MySQL Server
+ * Doxygen, mysys/my_time.cc ("TIME, DATETIME, TIMESTAMP packed"); packed decimals:
+ * strings/decimal.cc (decimal2bin); compressed columns: MariaDB, sql/field_comp.cc; UUID:
+ * MariaDB, sql/sql_type_uuid.h.
+ */
+#ifndef MYSQL_ROWS_H
+#define MYSQL_ROWS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "mysql/binlog.h"
+#include "mysql/table_map.h"
+#include "mysql/type.h"
+#include "mysql/window.h"
+#include "row/schema.h"
+#include "row/value.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum rows_kind { ROWS_INSERT = 0, ROWS_UPDATE, ROWS_DELETE };
+
+enum rows_flag {
+    ROWS_STATEMENT_END = 1,
+    ROWS_NO_FOREIGN_KEY_CHECKS = 2,
+    ROWS_RELAXED_UNIQUE_CHECKS = 4,
+    ROWS_COMPLETE = 8,
+};
+
+/* --- the plan of a table
+ * ------------------------------------------------------------------ */
+
+struct rows_plan;
+
+/* How the images of a map become cells of a shape.
+ *
+ * map    must outlive the plan
+ * shape  all columns of the table that rows have; must outlive the plan. Where the map
+ *        has names they decide which column is which, and the shape may leave columns
+ *        out; otherwise the order does, and their numbers must be equal. NULL: what the
+ *        map tells (table_map_shape())
+ *
+ * Columns with a `companion` and those that are not `selected` are not decoded. NULL with
+ * ERR_SCHEMA when a type, a sign or a charset of the map contradicts the shape. */
+struct rows_plan *rows_plan_new(const struct table_map *map,
+                                const struct table_schema *shape,
+                                const struct type_options *o, struct error *err);
+void rows_plan_free(struct rows_plan *p); /* NULL is fine */
+
+/* The shape whose columns the cells are: the one given, or the map's own. */
+const struct table_schema *rows_plan_shape(const struct rows_plan *p);
+
+/* Cells whose bytes were no characters and were replaced, so far. */
+uint64_t rows_plan_replaced(const struct rows_plan *p);
+
+/* --- the rows of an event
+ * ----------------------------------------------------------------- */
+
+struct rows_reader;
+
+struct rows_reader *rows_reader_new(size_t row_limit);
+void rows_reader_free(struct rows_reader *r); /* NULL is fine */
+
+struct rows_head {
+    uint64_t table_id;
+    uint16_t flags;        /* enum rows_flag */
+    uint16_t column_count; /* 0 in an event that only ends a statement */
+    uint8_t kind;          /* enum rows_kind */
+    bool partial;          /* after images may hold diffs of JSON */
+};
+
+/* Read the head of the event whose body is in the window. The window is the reader's
+ * until the next event. */
+int rows_begin(struct rows_reader *r, const struct event *e, struct window *body,
+               const struct binlog_format *f, struct rows_head *out, struct error *err);
+
+/* The next row: 1, 0 at the end, -1. An insert fills after, a delete before, an update
+ * both; each has room for all columns of the shape, and what is not filled is set to
+ * VALUE_ABSENT. Cells live until the next call. plan is of the map whose id the head has.
+ */
+int rows_next(struct rows_reader *r, struct rows_plan *plan, struct value *before,
+              struct value *after, struct error *err);
+
+#endif
