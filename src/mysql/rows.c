@@ -175,8 +175,9 @@ static void read_head(struct rows_reader *r, const struct rows_form *form,
         read_present(r, 1, in);
 }
 
-int rows_begin(struct rows_reader *r, const struct event *e, struct window *body,
-               const struct binlog_format *f, struct rows_head *out, struct error *err)
+int rows_read_head(struct rows_reader *r, const struct event *e, struct window *body,
+                   const struct binlog_format *f, struct rows_head *out,
+                   struct error *err)
 {
     struct rows_form form;
     uint8_t type = e->header.type;
@@ -216,14 +217,10 @@ static struct value apply_diff(struct rows_plan *p, unsigned column, struct read
     struct str before = p->before.stored[column];
     if (in->bad || c->cell == NO_CELL)
         return (struct value){ 0 };
-    if (before.ptr == NULL) {
-        error_set(err, ERR_SCHEMA,
-                  "column '" STR_FMT "' of '" STR_FMT "' has a JSON diff, and the row's "
-                  "image before has no document",
-                  STR_ARG(c->column->name), STR_ARG(p->map->name));
-        err->hint = "Set binlog_row_image to FULL, or binlog_row_value_options to ''.";
-        return (struct value){ 0 };
-    }
+    /* An image without the document (binlog_row_image=MINIMAL): what the row holds now is
+     * known to nobody but the server. */
+    if (before.ptr == NULL)
+        return value_of_bytes(VALUE_INVALID, diffs);
     size_t offset = p->scratch.len;
     if (jsonb_apply_diffs(before, diffs, &p->scratch, err) != 0)
         return (struct value){ 0 };
@@ -334,8 +331,8 @@ static int check_event(const struct rows_reader *r, const struct rows_plan *p,
     return 0;
 }
 
-int rows_next(struct rows_reader *r, struct rows_plan *p, struct value *before,
-              struct value *after, struct error *err)
+int rows_read_row(struct rows_reader *r, struct rows_plan *p, struct value *before,
+                  struct value *after, struct error *err)
 {
     if (r->head.column_count == 0)
         return 0;

@@ -10,13 +10,15 @@
  *   image:      [partial: options, which JSON columns are diffs] NULL bits of the columns
  *               present, then their values
  *
- * A column that an image does not have is VALUE_ABSENT, which is not NULL.
+ * A column that an image does not have is VALUE_ABSENT, which is not NULL. A JSON diff
+ * whose document the image before does not have (binlog_row_image=MINIMAL together with
+ * binlog_row_value_options=PARTIAL_JSON) is VALUE_INVALID: the row must be read again.
  *
  * Rows come one by one out of a window (mysql/window.h), so an event of any size needs
  * memory for one row, both images of it. A row beyond the window's ceiling is ERR_LIMIT.
  *
  * Errors: ERR_PROTOCOL for damage, naming table and column; ERR_SCHEMA when map and shape
- * do not fit each other, or a diff has no document to apply to. Thread: one per plan and
+ * do not fit each other. Thread: one per plan and
  * per reader.
  *
  * Source: MySQL Server Doxygen 9.x, class Rows_event and the pages of the types;
@@ -93,14 +95,15 @@ struct rows_head {
 
 /* Read the head of the event whose body is in the window. The window is the reader's
  * until the next event. */
-int rows_begin(struct rows_reader *r, const struct event *e, struct window *body,
-               const struct binlog_format *f, struct rows_head *out, struct error *err);
+int rows_read_head(struct rows_reader *r, const struct event *e, struct window *body,
+                   const struct binlog_format *f, struct rows_head *out,
+                   struct error *err);
 
 /* The next row: 1, 0 at the end, -1. An insert fills after, a delete before, an update
  * both; each has room for all columns of the shape, and what is not filled is set to
  * VALUE_ABSENT. Cells live until the next call. plan is of the map whose id the head has.
  */
-int rows_next(struct rows_reader *r, struct rows_plan *plan, struct value *before,
-              struct value *after, struct error *err);
+int rows_read_row(struct rows_reader *r, struct rows_plan *plan, struct value *before,
+                  struct value *after, struct error *err);
 
 #endif
