@@ -65,7 +65,7 @@ static void begin_event(const struct binlog_print *p, const struct event *e)
         buf_printf(p->out, "  %s  %s", emit_when(when, at), type);
         return;
     }
-    emit_begin(p->out, NULL, '{');
+    buf_add_char(p->out, '{');
     emit_number(p->out, "offset", e->offset);
     if (e->packed)
         emit_number(p->out, "packed", e->ordinal);
@@ -531,7 +531,7 @@ void binlog_print_row(const struct binlog_print *p, const struct event *e,
         buf_add_char(out, '\n');
         return;
     }
-    emit_begin(out, NULL, '{');
+    buf_add_char(out, '{');
     emit_number(out, "offset", e->offset);
     emit_number(out, "row", row->number);
     emit_text(out, "op", str_of(ops[row->kind]));
