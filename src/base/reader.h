@@ -19,7 +19,8 @@ struct reader {
 
 static inline struct reader reader_over(struct str s)
 {
-    return (struct reader){ .pos = s.ptr, .end = s.ptr + s.len };
+    const char *start = s.ptr == NULL ? "" : s.ptr; /* no arithmetic on NULL */
+    return (struct reader){ .pos = start, .end = start + s.len };
 }
 
 static inline struct str reader_bytes(struct reader *r, size_t n)
