@@ -174,7 +174,7 @@ int event_read_gtid(uint8_t type, struct str body, struct gtid_event *out,
     out->flags = (uint8_t)reader_le(&r, 1);
     struct str uuid = reader_bytes(&r, 16);
     out->number = reader_le(&r, 8);
-    if (r.bad)
+    if (r.bad || uuid.ptr == NULL)
         return damaged(event_type_name(type), err);
     memcpy(out->uuid, uuid.ptr, 16);
     out->anonymous = type == ANONYMOUS_GTID_EVENT;

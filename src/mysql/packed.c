@@ -19,7 +19,7 @@ static const uint32_t group_end[GROUP_DIGITS + 1] = {
 uint64_t packed_be(struct str s)
 {
     uint64_t v = 0;
-    for (size_t i = 0; i < s.len && i < 8; i++)
+    for (size_t i = 0; s.ptr != NULL && i < s.len && i < 8; i++)
         v = v << 8 | (uint8_t)s.ptr[i];
     return v;
 }
@@ -64,8 +64,8 @@ static bool add_digits(const uint8_t **from, unsigned digits, bool short_first, 
 unsigned packed_decimal(struct str s, unsigned precision, unsigned scale,
                         char text[PACKED_DECIMAL_TEXT])
 {
-    uint8_t bytes[32];
-    char digits[72];
+    uint8_t bytes[32] = { 0 };
+    char digits[72] = { 0 };
     char *to = digits;
     if (s.len == 0 || s.len > sizeof bytes)
         return 0;

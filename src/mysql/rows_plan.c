@@ -200,8 +200,9 @@ static int check_complete(const struct rows_plan *p, struct error *err)
 {
     unsigned wanted = 0;
     unsigned found = 0;
-    for (unsigned i = 0; i < p->shape->column_count; i++)
-        if (p->shape->columns[i].selected && p->shape->columns[i].companion == 0)
+    const struct column *c = p->shape->columns;
+    for (unsigned i = 0; c != NULL && i < p->shape->column_count; i++)
+        if (c[i].selected && c[i].companion == 0)
             wanted++;
     for (unsigned i = 0; i < p->map->column_count; i++)
         if (p->columns[i].cell != NO_CELL)

@@ -163,7 +163,7 @@ static int read_map(struct table_map *m, const struct binlog_format *f, struct e
     struct str types = reader_bytes(&r, (size_t)count);
     struct reader meta = reader_over(lenenc_str(&r));
     struct str nulls = reader_bytes(&r, (size_t)(count + 7) / 8);
-    if (r.bad)
+    if (r.bad || types.ptr == NULL || nulls.ptr == NULL)
         return damaged(err);
     m->columns = ARENA_ARRAY(m->arena, struct map_column, count);
     if (read_types(m, types, &meta, err) != 0)
