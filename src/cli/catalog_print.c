@@ -1,7 +1,7 @@
 /* Tables and columns for people, and everything as JSON; see catalog_print.h. */
 #include "cli/catalog_print.h"
 
-#include "cli/emit.h"
+#include "base/emit.h"
 #include "cli/table.h"
 #include "row/type.h"
 

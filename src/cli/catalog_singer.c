@@ -1,8 +1,8 @@
 /* The Singer catalog; see catalog_print.h. Streams, breadcrumbs and metadata keys as the
  * specification's DISCOVERY_MODE.md has them; types as JSON Schema draft 4 and its
  * formats. */
+#include "base/emit.h"
 #include "cli/catalog_print.h"
-#include "cli/emit.h"
 #include "row/type.h"
 
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* apply and export: integrations as text. */
 #include "base/alloc.h"
+#include "base/emit.h"
 #include "base/file.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 #include "cli/integration_print.h"
 #include "sync/apply.h"
 

@@ -1,9 +1,9 @@
 /* logs and report: what earlier runs did. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/emit.h"
 #include "base/json.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 #include "cli/report_print.h"
 #include "cli/table.h"
 

@@ -1,7 +1,7 @@
 /* schema: the Avro schema of a table, version by version. */
 #include "base/alloc.h"
+#include "base/emit.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 
 #include <inttypes.h>
 #include <jansson.h>

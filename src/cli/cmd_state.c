@@ -1,7 +1,7 @@
 /* state: how far each table is, and a bookmark set by hand. */
 #include "base/alloc.h"
+#include "base/emit.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 #include "cli/table.h"
 #include "row/position.h"
 #include "sync/probe.h"

@@ -1,9 +1,9 @@
 /* status: what is replicated where, how the last run ended, what waits, who is in the
  * way. */
 #include "base/alloc.h"
+#include "base/emit.h"
 #include "base/file.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 #include "cli/report_print.h"
 #include "cli/spool_look.h"
 #include "cli/table.h"

@@ -1,7 +1,7 @@
 /* stop: end the run of an integration. */
 #include "base/alloc.h"
+#include "base/emit.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 #include "sync/stop.h"
 
 #define OUTPUT_BYTES ((size_t)64 << 10)

@@ -1,8 +1,8 @@
 /* version: what this program is and what it runs with. */
 #include "base/alloc.h"
+#include "base/emit.h"
 #include "cli/build.h"
 #include "cli/cli.h"
-#include "cli/emit.h"
 
 #include <jansson.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* See integration_print.h. */
 #include "cli/integration_print.h"
 
-#include "cli/emit.h"
+#include "base/emit.h"
 #include "cli/table.h"
 
 void integration_print_changes(struct buf *out, const struct apply_result *r,

@@ -2,7 +2,7 @@
 #include "cli/report_print.h"
 
 #include "base/clock.h"
-#include "cli/emit.h"
+#include "base/emit.h"
 #include "cli/table.h"
 
 #include <stdio.h>

@@ -131,3 +131,9 @@ int probe_marks(struct arena *a, const struct integration *i, struct cancel *c,
     warehouse_close(w);
     return rc;
 }
+
+int probe_binlog(const struct binlog_dump_options *o, const struct binlog_dump_sink *sink,
+                 struct cancel *c, struct error *err)
+{
+    return binlog_dump_file(o, sink, c, err);
+}

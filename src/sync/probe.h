@@ -13,6 +13,7 @@
 #include "config/url.h"
 #include "row/catalog.h"
 #include "sink/sink.h"
+#include "source/binlog_dump.h"
 #include "state/state.h"
 #include "sync/options.h"
 
@@ -40,6 +41,10 @@ struct probe_table {
  * catalog cannot tell. */
 int probe_check(struct arena *a, const struct probe_request *r,
                 const struct probe_table *t, struct cancel *c, struct error *err);
+
+/* The events of a binary log file, printed. */
+int probe_binlog(const struct binlog_dump_options *o, const struct binlog_dump_sink *sink,
+                 struct cancel *c, struct error *err);
 
 /* What the destination has of an integration; nothing where its file does not exist. In
  * the arena. */

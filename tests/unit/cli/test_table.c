@@ -1,5 +1,5 @@
 #include "base/alloc.h"
-#include "cli/emit.h"
+#include "base/emit.h"
 #include "cli/table.h"
 #include "support/test.h"
 

@@ -1,5 +1,5 @@
 /* See emit.h. */
-#include "cli/emit.h"
+#include "base/emit.h"
 
 #include "base/clock.h"
 

@@ -1,7 +1,7 @@
-#include "cli/binlog_print.h"
+#include "source/binlog_print.h"
 
 #include "base/alloc.h"
-#include "cli/emit.h"
+#include "base/emit.h"
 #include "mysql/temporal.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* src/cli/emit.h
+/* src/base/emit.h
  *
  * Writing JSON for programs into a buf, member by member. Commas come by themselves: one
  * is written unless the last byte is '{', '[' or ':', so an object must be written in one
@@ -8,8 +8,8 @@
  *
  * Thread: any.
  */
-#ifndef CLI_EMIT_H
-#define CLI_EMIT_H
+#ifndef BASE_EMIT_H
+#define BASE_EMIT_H
 
 #include "base/buf.h"
 

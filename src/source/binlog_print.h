@@ -1,4 +1,4 @@
-/* src/cli/binlog_print.h
+/* src/source/binlog_print.h
  *
  * Events and rows of a binary log, for people or as one JSON object a line.
  *
@@ -10,8 +10,8 @@
  *
  * Thread: any.
  */
-#ifndef CLI_BINLOG_PRINT_H
-#define CLI_BINLOG_PRINT_H
+#ifndef SOURCE_BINLOG_PRINT_H
+#define SOURCE_BINLOG_PRINT_H
 
 #include "base/buf.h"
 #include "mysql/binlog.h"

@@ -1,0 +1,42 @@
+/* src/source/binlog_dump.h
+ *
+ * A binary log file, decoded and printed: what `tailrace binlog` does (called through
+ * sync/probe.h).
+ *
+ * Errors: ERR_CONFIG for a file that cannot be opened; those of mysql/binlog.h, event.h
+ * and rows.h with the file and the event's offset. What came before is printed.
+ * Thread: the caller's.
+ */
+#ifndef SOURCE_BINLOG_DUMP_H
+#define SOURCE_BINLOG_DUMP_H
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What to print of which file; all borrowed. */
+struct binlog_dump_options {
+    const char *path;
+    struct str table;      /* TABLE or DATABASE.TABLE, a pattern; empty: every one */
+    struct str gtid;       /* of one transaction; empty: all */
+    uint64_t since, until; /* seconds since 1970 UTC; 0: none */
+    uint64_t offset;       /* in the file */
+    size_t row_limit;      /* the longest row, both its images */
+    bool json;             /* an object a line */
+    bool statements_whole; /* for people: however long */
+};
+
+struct binlog_dump_sink {
+    int (*write)(void *ctx, struct str text, struct error *err);
+    void *ctx;
+};
+
+int binlog_dump_file(const struct binlog_dump_options *o,
+                     const struct binlog_dump_sink *sink, struct cancel *c,
+                     struct error *err);
+
+#endif
