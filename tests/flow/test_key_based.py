@@ -233,8 +233,8 @@ def test_stopped_in_the_middle_of_a_read_it_goes_on(either_server, make_database
 # --- what a read finds ------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_commits_late_is_found(every_server, make_database, tailrace):
-    server, d = every_server, make_database(every_server)
+def test_a_row_that_commits_late_is_found(newest_server, make_database, tailrace):
+    server, d = newest_server, make_database(newest_server)
     kinds = {"ai": "BIGINT NOT NULL AUTO_INCREMENT", "ts": "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP",
              "ts6": "TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)", "dt6": "DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"}
     for t, kind in kinds.items():
