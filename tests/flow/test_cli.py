@@ -7,8 +7,8 @@ import pytest
 from support import exits
 
 COMMANDS = ["discover", "sync", "run", "reset", "integration", "select", "apply", "export", "stop", "status", "logs", "report",
-            "schema", "sql", "version"]
-LATER = ["check", "binlog", "verify", "serve"]
+            "schema", "state", "sql", "binlog", "version"]
+LATER = ["check", "verify", "serve"]
 
 
 @pytest.fixture
