@@ -231,7 +231,7 @@ static void choose_join(struct stream *st, const struct stream_mark *m, uint64_t
         st->before = (struct key_bookmark){ 0 };
     st->live_version = st->join == JOIN_REPLACE ? 0 : m->live_version;
     st->by_key =
-        method_is_delta(st->join) || (o->method == METHOD_KEY && o->from.len > 0);
+        join_changes_live(st->join) || (o->method == METHOD_KEY && o->from.len > 0);
 }
 
 /* Rows that meet a condition are read again, whatever the method, and merged into the
@@ -352,9 +352,9 @@ int method_choose(const struct plan_context *c, struct stream *st,
         st->version = m->live_version;
     if (m != NULL && m->copy_version > st->version)
         st->version = m->copy_version;
-    if (method_is_delta(st->join))
+    if (join_changes_live(st->join))
         st->version = st->live_version;
-    st->version += method_is_delta(st->join) ? 0 : 1;
+    st->version += join_changes_live(st->join) ? 0 : 1;
     return method_hands_out(st->join) ? state_version_set(c->state, &of, st->version, err)
                                       : 0;
 }

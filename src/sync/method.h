@@ -43,12 +43,6 @@ enum full_method method_of_reading(const struct stream *st, bool one_view);
 int method_choose(const struct plan_context *c, struct stream *st,
                   const struct stream_mark *m, struct error *err);
 
-/* Changes the live version instead of making another. */
-static inline bool method_is_delta(enum join_kind join)
-{
-    return join == JOIN_MERGE || join == JOIN_NEW || join == JOIN_SWEEP;
-}
-
 /* Its version is recorded as handed out, so that one newer than the live version tells of
  * a reset. Not that of a copy which is added behind the others: were it cut off, the next
  * run would replace what must be kept. */

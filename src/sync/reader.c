@@ -193,7 +193,7 @@ static int promote(struct table_reader *r, unsigned column, struct error *err)
         struct str name = newest->schema->columns[column].name;
         struct stream_name of = { r->pool->plan->integration, st->database, st->table };
         rc = state_promotion_save(r->pool->plan->state, &of, name, err);
-        if (rc == 0 && newest->schema->key_count == 0 && method_is_delta(st->join))
+        if (rc == 0 && newest->schema->key_count == 0 && join_changes_live(st->join))
             rc = error_set(err, ERR_DATA,
                            "column '" STR_FMT "' is an integer from now on, so rows "
                            "without a key cannot be told from those that were read "

@@ -154,7 +154,7 @@ static int plan_again_locked(struct table_reader *r, struct stream *st,
     const struct catalog_table *found = keep_found(st, t);
     if (shape_make(r->pool->plan, st->arena, found, st->options.key, &schema, err) != 0)
         return -1;
-    if (method_is_delta(st->join) && !method_fits(schema, str_of(st->shape->json)))
+    if (join_changes_live(st->join) && !method_fits(schema, str_of(st->shape->json)))
         return error_set(err, ERR_SCHEMA,
                          "it changed while it was read, so that its rows do not go "
                          "together with those that were read before; the next run "
@@ -163,7 +163,7 @@ static int plan_again_locked(struct table_reader *r, struct stream *st,
         return -1;
     st->found = found;
     st->method = method_of_reading(st, r->pool->options->one_view);
-    st->version += method_is_delta(st->join) ? 0 : 1;
+    st->version += join_changes_live(st->join) ? 0 : 1;
     atomic_store(&st->rows_applied, 0); /* the loader counts this version alone */
     atomic_store(&st->rows_superseded, 0);
     atomic_store(&st->rows_known, 0);

@@ -77,7 +77,7 @@ static void set_join(struct stream *st, enum join_kind join, uint64_t version)
 {
     st->spooled.join = join;
     st->spooled.live_version = join == JOIN_REPLACE ? 0 : st->live_version;
-    if (join == JOIN_MERGE || join == JOIN_NEW || join == JOIN_SWEEP)
+    if (join_changes_live(join))
         st->spooled.live_version = version;
     st->spooled.version = version;
 }
