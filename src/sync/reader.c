@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "source/key.h"
 #include "spool/quarantine.h"
-#include "sync/method.h"
 #include "sync/reader_internal.h"
 
 #include <inttypes.h>
