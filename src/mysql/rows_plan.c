@@ -221,11 +221,21 @@ static int compile(struct rows_plan *p, bool of_map, struct error *err)
         return error_set(err, ERR_SCHEMA,
                          "'" STR_FMT "' has %u columns in the binary log, not %u",
                          STR_ARG(m->name), m->column_count, p->shape->column_count);
+    bool *taken = ARENA_ARRAY(p->arena, bool, p->shape->column_count + 1u);
     for (unsigned i = 0; i < m->column_count; i++) {
         const struct column *c = of_map ? &p->shape->columns[i] : match(p, i);
         p->columns[i].map = m->columns[i];
         p->columns[i].cell = NO_CELL;
-        if (c != NULL && compile_column(p, i, c, of_map, err) != 0)
+        if (c == NULL)
+            continue;
+        bool *mine = &taken[c - p->shape->columns];
+        if (*mine)
+            return error_set(err, ERR_PROTOCOL,
+                             "'" STR_FMT "' has column '" STR_FMT
+                             "' twice in the binary log",
+                             STR_ARG(m->name), STR_ARG(c->name));
+        *mine = true;
+        if (compile_column(p, i, c, of_map, err) != 0)
             return -1;
     }
     return check_complete(p, err);

@@ -221,6 +221,25 @@ static void a_shape_that_the_map_contradicts_is_refused(void **state)
     table_map_free(m);
 }
 
+/* Both would be decoded into one cell. */
+static void a_column_that_comes_twice_is_refused(void **state)
+{
+    (void)state;
+    struct column columns[] = {
+        { .name = NAME("a"), .type = TYPE_INT, .bytes = 4, .selected = true },
+        { .name = NAME("b"), .type = TYPE_INT, .bytes = 4, .selected = true },
+    };
+    struct table_schema shape = { .name = NAME("t"),
+                                  .column_count = 2,
+                                  .columns = columns };
+    struct error err = { 0 };
+    struct table_map *m = make_map(STR("\3\3"), STR(""), STR("\4\4\1a\1a"), &err);
+    assert_non_null(m);
+    assert_null(rows_plan_new(m, &shape, &options, &err));
+    assert_int_equal(err.code, ERR_PROTOCOL);
+    table_map_free(m);
+}
+
 static void metadata_tells_names_charsets_labels_and_key(void **state)
 {
     (void)state;
@@ -276,6 +295,7 @@ int main(void)
         cmocka_unit_test(an_absent_column_is_not_null),
         cmocka_unit_test(mariadbs_own_types_take_the_shapes_word),
         cmocka_unit_test(a_shape_that_the_map_contradicts_is_refused),
+        cmocka_unit_test(a_column_that_comes_twice_is_refused),
         cmocka_unit_test(metadata_tells_names_charsets_labels_and_key),
         cmocka_unit_test(a_row_that_is_cut_off_is_damage),
     };
