@@ -32,6 +32,7 @@ struct level {
     uint32_t sum;   /* CRC32 of the walked event so far */
     bool walking;
     bool checksums;
+    bool probing; /* no format yet: an event's own bytes tell whether it has a checksum */
 };
 
 struct binlog {
@@ -61,7 +62,8 @@ struct binlog *binlog_new(struct byte_source source, uint64_t offset,
     struct binlog *b = xcalloc(1, sizeof *b);
     b->options = *o;
     b->start = offset;
-    b->began = offset != 0;
+    b->began = offset != 0 || o->dump;
+    b->level[0].probing = o->dump;
     size_t whole =
         o->event_limit > BINLOG_WHOLE_BYTES ? o->event_limit : BINLOG_WHOLE_BYTES;
     for (int i = 0; i < 2; i++) {
@@ -106,6 +108,7 @@ void binlog_set_format(struct binlog *b, const struct binlog_format *f)
     b->format = *f;
     b->has_format = true;
     b->level[0].checksums = f->checksums;
+    b->level[0].probing = false;
 }
 
 /* ------------------------------------------------------------------ one level */
@@ -200,6 +203,16 @@ static uint32_t whole_sum(struct str event, const struct event_header *h)
     return libdeflate_crc32(sum, event.ptr + sizeof header, n - sizeof header);
 }
 
+/* Does a CRC32 of the rest stand at its end? */
+static bool has_sum(struct str event, const struct event_header *h)
+{
+    struct error ignored = { 0 };
+    if (event.len < BINLOG_HEADER_BYTES + CHECKSUM_BYTES)
+        return false;
+    struct str stored = { event.ptr + event.len - CHECKSUM_BYTES, CHECKSUM_BYTES };
+    return check_sum(whole_sum(event, h), stored, &ignored) == 0;
+}
+
 /* An event that fits, or that must. */
 static int take_whole(struct level *l, struct event *e, bool verify, struct error *err)
 {
@@ -210,6 +223,8 @@ static int take_whole(struct level *l, struct event *e, bool verify, struct erro
         return got == 0 ? truncated(err) : -1;
     struct str all = { window_rest(&l->events).ptr, size };
     struct str body = { all.ptr + BINLOG_HEADER_BYTES, size - BINLOG_HEADER_BYTES };
+    if (l->probing && !format)
+        l->checksums = has_sum(all, &e->header);
     if (l->checksums && !format) {
         body.len -= CHECKSUM_BYTES;
         struct str stored = { all.ptr + size - CHECKSUM_BYTES, CHECKSUM_BYTES };
@@ -408,7 +423,9 @@ static int refuse(const struct binlog *b, const struct event *e, struct error *e
     if (type == START_EVENT_V3)
         return error_set(err, ERR_PROTOCOL,
                          "the log has the format of a server before MySQL 5.0");
-    if (!b->has_format && type != FORMAT_DESCRIPTION_EVENT)
+    bool opens = b->options.dump && (type == ROTATE_EVENT || type == HEARTBEAT_EVENT ||
+                                     type == HEARTBEAT_EVENT_V2);
+    if (!b->has_format && type != FORMAT_DESCRIPTION_EVENT && !opens)
         return error_set(err, ERR_PROTOCOL,
                          "the log does not start with a format description");
     if (type >= PRE_GA_WRITE_ROWS_EVENT && type <= PRE_GA_DELETE_ROWS_EVENT)
@@ -501,6 +518,8 @@ int binlog_next(struct binlog *b, struct event *out, struct error *err)
     if (got >= 0)
         return got;
     b->broken = true;
+    if (b->options.dump)
+        return -1;
     return error_wrap(err, "'%s' at %llu", b->options.name,
                       (unsigned long long)b->event.offset);
 }

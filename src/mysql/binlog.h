@@ -152,6 +152,8 @@ struct binlog_options {
     size_t row_limit;   /* bytes that may lie in one piece: one row, unpacked */
     size_t event_limit; /* the same for an event that must be whole */
     bool skip_checksums;
+    bool dump; /* what a server sends, see dump.h: without magic, a rotation may come
+                  before the format, and errors name no place: the caller knows it */
 };
 
 struct binlog;

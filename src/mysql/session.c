@@ -57,10 +57,12 @@ static int wait_ready(struct session *s, short events, int64_t timeout_us,
     case 1:
         return 0;
     case 0:
-        return error_set(err, ERR_NETWORK, "no %s for %lld ms",
-                         events == POLLIN ? "byte from the server"
-                                          : "room to send to the server",
-                         (long long)(timeout_us / 1000));
+        error_set(err, ERR_NETWORK, "no %s for %lld ms",
+                  events == POLLIN ? "byte from the server"
+                                   : "room to send to the server",
+                  (long long)(timeout_us / 1000));
+        err->sys = ETIMEDOUT;
+        return -1;
     default:
         return error_set(err, ERR_CANCELLED, "stopped while waiting for the server");
     }
