@@ -120,4 +120,38 @@ void key_tuple_end(struct buf *tuple, size_t part);
 /* Take the next part off *tuple; false at the end or when it is damaged. */
 bool key_tuple_next(struct str *tuple, struct str *part);
 
+/* --- the log ---------------------------------------------------------------------------
+ */
+
+/* An XA transaction that is prepared and undecided: where its group starts. */
+struct log_xa {
+    struct str xid; /* "X'6162',X'',1": gtrid, bqual, format */
+    struct str file;
+    uint64_t offset;
+};
+
+/* The end of a transaction in a server's log, and enough of that transaction to know it
+ * again: a position is proved by content, not by names (decision 9). */
+struct log_position {
+    struct str server; /* server_uuid; MariaDB, which has none: empty */
+    struct str file;   /* empty: known by GTID alone */
+    uint64_t offset;   /* end of the last transaction */
+    struct str gtid;   /* MySQL: the set executed up to here; MariaDB: the last of each
+                          domain; empty: not known */
+    /* What stands right before `offset`: the last transaction, or the head of the file
+     * where it has none yet. bytes 0: nothing was read yet. */
+    struct str last_gtid;
+    uint64_t last_start, last_bytes, last_hash;
+    int64_t last_at; /* original commit time, or the event header's, microseconds */
+    const struct log_xa *xa;
+    size_t xa_count;
+};
+
+/* "log1;SERVER;FILE;OFFSET;GTID;LAST_GTID;START;BYTES;HASH;AT;XID@FILE@OFFSET;..."
+ * canonical: parse(format(p)) equals p. What is no letter, digit or one of -_.:,'/ is
+ * written %XX. Errors: ERR_POSITION. */
+struct str log_position_format(struct arena *a, const struct log_position *p);
+int log_position_parse(struct arena *a, struct str text, struct log_position *out,
+                       struct error *err);
+
 #endif

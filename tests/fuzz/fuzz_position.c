@@ -25,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (key_bookmark_parse(a, key_bookmark_format(a, &next), &b, &err) != 0)
             abort();
     }
+    struct log_position place;
+    if (log_position_parse(a, text, &place, &err) == 0 &&
+        !str_eq(log_position_format(a, &place), text))
+        abort();
     struct str tuple = text;
     struct str part;
     while (key_tuple_next(&tuple, &part))

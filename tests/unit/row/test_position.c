@@ -370,6 +370,84 @@ static void anchors_have_a_ceiling(void **state)
     arena_free(a);
 }
 
+static struct log_position parsed_log(struct arena *a, const char *text)
+{
+    struct log_position p;
+    struct error err = { 0 };
+    if (log_position_parse(a, str_of(text), &p, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(log_position_format(a, &p).ptr, text);
+    return p;
+}
+
+static void a_place_in_the_log_comes_back_from_its_text(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1u << 20);
+    struct log_xa xa[2] = { { STR("X'61',X'',1"), STR("b.1"), 4 },
+                            { STR("X'',X'ff',2"), STR("a;b@c%"), UINT64_MAX } };
+    struct log_position p = {
+        .server = STR("3e11fa47-71ca-11e1-9e33-c80aa9429562"),
+        .file = STR("log bin;\xc3\xa4.000001"),
+        .offset = UINT64_MAX,
+        .gtid = STR("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:tag:7"),
+        .last_gtid = STR("3e11fa47-71ca-11e1-9e33-c80aa9429562:tag:7"),
+        .last_start = 1,
+        .last_bytes = 2,
+        .last_hash = 0xfedcba9876543210,
+        .last_at = -1,
+        .xa = xa,
+        .xa_count = 2,
+    };
+    struct str text = log_position_format(a, &p);
+    struct log_position q = parsed_log(a, text.ptr);
+    assert_true(str_eq(q.server, p.server) && str_eq(q.file, p.file));
+    assert_true(str_eq(q.gtid, p.gtid) && str_eq(q.last_gtid, p.last_gtid));
+    assert_true(q.offset == p.offset && q.last_hash == p.last_hash);
+    assert_true(q.last_start == 1 && q.last_bytes == 2 && q.last_at == -1);
+    assert_int_equal(q.xa_count, 2);
+    assert_true(str_eq(q.xa[0].xid, xa[0].xid) && str_eq(q.xa[1].file, xa[1].file));
+    assert_true(q.xa[0].offset == 4 && q.xa[1].offset == UINT64_MAX);
+    assert_string_equal(log_position_format(a, &(struct log_position){ 0 }).ptr,
+                        "log1;;;0;;;0;0;0000000000000000;0");
+    arena_free(a);
+}
+
+static void only_the_canonical_place_comes_in(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "log1",
+        "log2;;;0;;;0;0;0000000000000000;0",
+        "log1;;;0;;;0;0;0000000000000000",
+        "log1;;;0;;;0;0;0000000000000000;",
+        "log1;;;0;;;0;0;0000000000000000;0;",
+        "log1;;;00;;;0;0;0000000000000000;0",
+        "log1;;;-1;;;0;0;0000000000000000;0",
+        "log1;;;0;;;0;0;000000000000000A;0",
+        "log1;;;0;;;0;0;00000000000000000;0",
+        "log1;%61;;0;;;0;0;0000000000000000;0",
+        "log1;%3B;;0;;;0;0;0000000000000000;0",
+        "log1;%3;;0;;;0;0;0000000000000000;0",
+        "log1; ;;0;;;0;0;0000000000000000;0",
+        "log1;;;0;;;0;0;0000000000000000;0;a@b",
+        "log1;;;0;;;0;0;0000000000000000;0;a@b@c",
+        "log1;;;0;;;0;0;0000000000000000;0;a@b@1@2",
+    };
+    struct arena *a = arena_new(1u << 20);
+    (void)parsed_log(a, "log1;;;0;;;0;0;0000000000000000;0;a@b@1");
+    (void)parsed_log(a, "log1;%3b;f;0;0-1-5;;0;0;0000000000000000;0");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct log_position p;
+        struct error err = { 0 };
+        if (log_position_parse(a, str_of(bad[i]), &p, &err) == 0)
+            fail_msg("'%s' was taken", bad[i]);
+        assert_int_equal(err.code, ERR_POSITION);
+    }
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +464,8 @@ int main(void)
         cmocka_unit_test(keys_that_went_lower_the_anchors),
         cmocka_unit_test(a_look_back_proves_nothing_to_later_reads),
         cmocka_unit_test(anchors_have_a_ceiling),
+        cmocka_unit_test(a_place_in_the_log_comes_back_from_its_text),
+        cmocka_unit_test(only_the_canonical_place_comes_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
