@@ -47,6 +47,7 @@ static const char *doing(const struct stream_mark *m)
     switch (m->copy_join) {
     case JOIN_REPLACE:
     case JOIN_ADD:
+    case JOIN_LOG:
         return "copying";
     case JOIN_MERGE:
     case JOIN_NEW:

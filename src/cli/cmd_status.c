@@ -293,6 +293,10 @@ static const char *stream_state_name(enum stream_state state)
         return "live";
     case STREAM_FAILED:
         return "failed";
+    case STREAM_PARKED:
+        return "parked";
+    case STREAM_GONE:
+        return "gone";
     }
     return "none";
 }

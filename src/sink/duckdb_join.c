@@ -247,6 +247,8 @@ static void mark_joined(struct duckdb_sink *s, const struct manifest_stream *st,
     if (bookmark.len > 0 || !join_changes_live(st->join))
         mark->bookmark = bookmark;
     mark->state = STREAM_LIVE;
+    mark->live_state = STREAM_LIVE;
+    mark->copied = false;
     mark->live_version = st->version;
     mark->copy_version = 0;
     mark->copy_sequence = 0;

@@ -21,18 +21,22 @@ static const char *const meta_tables[] = {
     "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copy_join VARCHAR",
     "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copy_bookmark VARCHAR",
     "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS bookmark VARCHAR",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS live_state VARCHAR",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copied BOOLEAN",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS held_version UBIGINT",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS held_epoch UBIGINT",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS left_version UBIGINT",
+    "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS note VARCHAR",
 };
 
 static const char *const state_names[] = {
-    [STREAM_NONE] = "none",
-    [STREAM_COPYING] = "copying",
-    [STREAM_LIVE] = "live",
-    [STREAM_FAILED] = "failed",
+    [STREAM_NONE] = "none",     [STREAM_COPYING] = "copying", [STREAM_LIVE] = "live",
+    [STREAM_FAILED] = "failed", [STREAM_PARKED] = "parked",   [STREAM_GONE] = "gone",
 };
 
 static const char *const join_names[] = {
     [JOIN_REPLACE] = "replace", [JOIN_ADD] = "add",     [JOIN_MERGE] = "merge",
-    [JOIN_NEW] = "new",         [JOIN_SWEEP] = "sweep",
+    [JOIN_NEW] = "new",         [JOIN_SWEEP] = "sweep", [JOIN_LOG] = "log",
 };
 
 #define JOIN_COUNT (sizeof(join_names) / sizeof(join_names[0]))
@@ -53,6 +57,14 @@ static enum join_kind join_find(struct str name)
     while (i < JOIN_COUNT && !str_eq(name, str_of(join_names[i])))
         i++;
     return i == JOIN_COUNT ? JOIN_REPLACE : (enum join_kind)i;
+}
+
+/* A file of a time without this column: a live version is live. */
+static enum stream_state live_state_of(struct str cell, struct str live_version)
+{
+    if (cell.ptr != NULL)
+        return state_find(cell);
+    return live_version.ptr != NULL ? STREAM_LIVE : STREAM_NONE;
 }
 
 static uint64_t cell_u64(struct str cell)
@@ -208,6 +220,12 @@ static int stream_row(void *ctx, const struct str *cells, size_t count, struct e
         .copy_join = join_find(cells[16]),
         .copy_bookmark = arena_str(r->arena, cells[17]),
         .bookmark = arena_str(r->arena, cells[18]),
+        .live_state = live_state_of(cells[19], cells[6]),
+        .copied = str_eq(cells[20], STR("true")),
+        .held_version = cell_u64(cells[21]),
+        .held_epoch = cell_u64(cells[22]),
+        .left_version = cell_u64(cells[23]),
+        .note = arena_str(r->arena, cells[24]),
     };
     return 0;
 }
@@ -245,7 +263,8 @@ int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
             "copy_progress, joined_epoch::VARCHAR, epoch_us(joined_at)::VARCHAR, "
             "epoch_us(first_read_at)::VARCHAR, "
             "epoch_us(last_read_at)::VARCHAR, rows::VARCHAR, schema_json, "
-            "copy_join, copy_bookmark, bookmark "
+            "copy_join, copy_bookmark, bookmark, live_state, copied::VARCHAR, "
+            "held_version::VARCHAR, held_epoch::VARCHAR, left_version::VARCHAR, note "
             "FROM _tailrace.stream WHERE ? = '' OR integration = ? ORDER BY 1, 2, 3",
             params, 2, SQL_INTO(stream_row, &r), err) != 0)
         return -1;
@@ -304,6 +323,12 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
         SQL_TEXT(str_of(join_names[mark->copy_join])),
         SQL_TEXT(mark->copy_bookmark),
         SQL_TEXT(mark->bookmark),
+        SQL_TEXT(str_of(state_names[mark->live_state])),
+        SQL_INT(mark->copied ? 1 : 0),
+        number_or_null(mark->held_version),
+        number_or_null(mark->held_epoch),
+        number_or_null(mark->left_version),
+        SQL_TEXT(mark->note),
     };
     if (sql_rows(s,
                  "DELETE FROM _tailrace.stream WHERE integration = ? AND "
@@ -313,7 +338,8 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
     return sql_rows(s,
                     "INSERT INTO _tailrace.stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                     "?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), "
-                    "make_timestamptz(?::BIGINT), ?, ?, ?, ?, ?)",
+                    "make_timestamptz(?::BIGINT), ?, ?, ?, ?, ?, ?, ?::BIGINT <> 0, "
+                    "?, ?, ?, ?)",
                     params, sizeof(params) / sizeof(params[0]), NULL, err);
 }
 

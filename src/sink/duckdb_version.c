@@ -112,7 +112,8 @@ int version_drop_copy(struct duckdb_sink *s, struct stream_mark *mark, struct er
     mark->copy_progress = (struct str){ 0 };
     mark->copy_join = JOIN_REPLACE;
     mark->copy_bookmark = (struct str){ 0 };
-    mark->state = mark->live_version != 0 ? STREAM_LIVE : STREAM_NONE;
+    mark->copied = false;
+    mark->state = mark->live_state;
     return 0;
 }
 
@@ -212,6 +213,7 @@ int version_drop_live(struct duckdb_sink *s, struct stream_mark *mark, struct er
     if (mark->live_version != 0 && version_drop_table(s, mark->target, err) != 0)
         return -1;
     mark->live_version = 0;
+    mark->live_state = STREAM_NONE;
     mark->bookmark = (struct str){ 0 };
     mark->state = STREAM_NONE;
     return 0;

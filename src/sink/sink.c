@@ -1,11 +1,14 @@
 #include "sink/sink.h"
 
 #include "avro/schema.h"
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "sink/contract.h"
 #include "sink/duckdb.h"
 #include "spool/epoch.h"
+
+#include <stdlib.h>
 
 static const struct sink_ops *const sinks[] = {
     &duckdb_sink_ops,
@@ -124,6 +127,42 @@ static const bool *leave_out(struct epoch_load *l, const bool *excluded)
     return out;
 }
 
+/* ---- failures of streams ------------------------------------------------------------
+ */
+
+struct str sink_failure_text(const struct sink *s, const struct manifest *m, size_t i)
+{
+    for (size_t k = s->failure_count; k-- > 0;) {
+        const struct sink_failure *f = &s->failures[k];
+        if (f->stream == i && f->epoch == m->number && str_eq(str_of(f->lane), m->lane))
+            return str_of(f->text);
+    }
+    return STR("it failed at loading");
+}
+
+static void remember_failure(struct sink *s, const struct manifest *m, int stream,
+                             const struct error *err)
+{
+    if (stream < 0 || m->lane.len >= sizeof(s->failures->lane))
+        return;
+    s->failures = xreallocarray(s->failures, s->failure_count + 1, sizeof(*s->failures));
+    struct sink_failure *f = &s->failures[s->failure_count++];
+    *f = (struct sink_failure){ .epoch = m->number, .stream = (size_t)stream };
+    memcpy(f->lane, m->lane.ptr, m->lane.len);
+    (void)snprintf(f->text, sizeof(f->text), "%s", err->text);
+}
+
+/* Of an epoch that is loaded nobody asks again. */
+static void forget_failures(struct sink *s, const struct manifest *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->failure_count; i++)
+        if (s->failures[i].epoch != m->number ||
+            !str_eq(str_of(s->failures[i].lane), m->lane))
+            s->failures[kept++] = s->failures[i];
+    s->failure_count = kept;
+}
+
 static int load_in_transaction(struct epoch_load *l, const bool *excluded,
                                struct error *err)
 {
@@ -188,11 +227,21 @@ int sink_load_epoch(struct sink *s, struct arena *a, const char *epoch_dir,
         rc = load_in_transaction(&l, excluded, err);
     if (rc != 0) {
         out->failed_stream = result.failed_stream;
+        remember_failure(s, &m, result.failed_stream, err);
         return -1;
     }
+    forget_failures(s, &m);
     result.took_us = clock_mono_us() - start;
     *out = result;
     return 0;
+}
+
+void sink_close(struct sink *s)
+{
+    if (s == NULL)
+        return;
+    free(s->failures);
+    s->ops->close(s);
 }
 
 int sink_reset(struct sink *s, const struct reset_request *r, struct error *err)

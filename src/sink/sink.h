@@ -8,10 +8,14 @@
  * Loading one epoch, by sink_load_epoch():
  *
  *   marks ─ at or below the mark? ─▶ already loaded, nothing changes (invariant 7)
- *     └─▶ begin ─▶ per stream: ABANDON ─▶ reject, or BEGIN ─▶ shape ─▶ load segments ─▶
- *           reject ─▶ JOIN
+ *     └─▶ begin ─▶ per stream: ABANDON ─▶ reject, or BEGIN or HOLD ─▶ TRUNCATE ─▶ shape
+ *           ─▶ load segments ─▶ reject ─▶ JOIN ─▶ PARK, GONE, COPIED
  *           ─▶ mark and stream rows ─▶ commit
  *   one stream fails ─▶ rollback, outcome names it ─▶ the caller loads again without it
+ *
+ * A stream of changes that is left out is parked by the same transaction, with the text
+ * of its failure: later changes of that version are left out too, silently, and it needs
+ * a new copy.
  *
  * Thread: one per sink. Owner: sink_close() ends everything a sink gave out.
  */
@@ -32,6 +36,8 @@ enum stream_state {
     STREAM_COPYING, /* a version is being copied; the live one, if any, stays */
     STREAM_LIVE,
     STREAM_FAILED, /* its last copy failed at loading; the live one, if any, stays */
+    STREAM_PARKED, /* the log cannot be followed for it; the live one, if any, stays */
+    STREAM_GONE,   /* it is no more at the source; the live one stays */
 };
 
 struct lane_mark {
@@ -43,15 +49,25 @@ struct lane_mark {
 };
 
 struct stream_mark {
-    struct str integration, database, table, target, lane;
-    enum stream_state state;
-    uint64_t live_version;    /* 0: no live table */
-    uint64_t copy_version;    /* 0: no copy under way */
-    int64_t copy_sequence;    /* the number that the copy's rows carry */
-    struct str copy_progress; /* page_position text of the copy under way */
-    enum join_kind copy_join; /* how the copy under way will join */
-    struct str copy_bookmark; /* key_bookmark text that it will leave */
-    struct str bookmark;      /* key_bookmark text of the live version, or empty */
+    struct str integration, database, table, target;
+    struct str lane;         /* that the live version's rows come by, else the copy's */
+    enum stream_state state; /* COPYING and FAILED are of the copy, others of the live
+                                version */
+    enum stream_state live_state; /* NONE without a live version, LIVE, PARKED or GONE,
+                                     whatever is copied beside it */
+    uint64_t live_version;        /* 0: no live table */
+    uint64_t copy_version;        /* 0: no copy under way */
+    int64_t copy_sequence;        /* the number that the copy's rows carry */
+    struct str copy_progress;     /* page_position text of the copy under way */
+    enum join_kind copy_join;     /* how the copy under way will join */
+    struct str copy_bookmark;     /* key_bookmark text that it will leave */
+    bool copied;                  /* the copy is whole and waits for its JOIN_LOG */
+    uint64_t held_version;        /* of which changes are held beside its copy; 0: none */
+    uint64_t held_epoch;          /* of lane log, from which on */
+    uint64_t left_version; /* changes of it and of older ones are left out: parked, gone,
+                              failed at loading or abandoned; 0: none */
+    struct str note;       /* PARKED, GONE: why; of left_version */
+    struct str bookmark;   /* key_bookmark text of the live version, or empty */
     uint64_t joined_epoch;
     int64_t loaded_at;                   /* when the live version joined */
     int64_t first_read_at, last_read_at; /* of the live version: T1 and T2 */
@@ -131,6 +147,13 @@ struct sink_ops {
     int (*join)(struct sink *s, const struct manifest_stream *st, struct load_stream *out,
                 struct error *err);
     int (*abandon)(struct sink *s, const struct manifest_stream *st, struct error *err);
+    /* Streams that follow the log: HOLD and TRUNCATE, before the shapes and rows. */
+    int (*prepare)(struct sink *s, const struct manifest_stream *st, struct error *err);
+    /* All rows of the stream's changes are there: those of a live version are applied. */
+    int (*change)(struct sink *s, const struct manifest_stream *st,
+                  struct load_stream *out, struct error *err);
+    /* PARK, GONE and COPIED. */
+    int (*leave)(struct sink *s, const struct manifest_stream *st, struct error *err);
     /* Marks of the lane and its streams, then commit. */
     int (*commit)(struct sink *s, const struct manifest *m, const bool *excluded,
                   struct error *err);
@@ -139,9 +162,24 @@ struct sink_ops {
     int (*reset)(struct sink *s, const struct reset_request *r, struct error *err);
 };
 
+/* Why a stream of an epoch failed at loading: what its mark says once the epoch is loaded
+ * without it. */
+struct sink_failure {
+    uint64_t epoch;
+    size_t stream;
+    char lane[64];
+    char text[512];
+};
+
 struct sink {
     const struct sink_ops *ops;
+    struct sink_failure *failures; /* owned; of epochs that were not loaded yet */
+    size_t failure_count;
 };
+
+/* Why stream i of the epoch failed when it was last loaded with it, as far as this sink
+ * knows: for drivers. */
+struct str sink_failure_text(const struct sink *s, const struct manifest *m, size_t i);
 
 /* By the scheme of a destination URL ("duckdb"); NULL when there is none. */
 const struct sink_ops *sink_find(struct str scheme);
@@ -165,10 +203,6 @@ static inline int sink_marks(struct sink *s, struct arena *a, struct str integra
 }
 
 /* NULL is fine. */
-static inline void sink_close(struct sink *s)
-{
-    if (s != NULL)
-        s->ops->close(s);
-}
+void sink_close(struct sink *s);
 
 #endif

@@ -171,8 +171,8 @@ static void *room_for_one(void *array, size_t count, size_t size)
 static void stream_key(const struct manifest_stream *s, struct buf *key)
 {
     buf_init(key, s->database.len + s->table.len + 96);
-    buf_printf(key, "%zu %zu %" PRIu64 " %d ", s->database.len, s->table.len, s->version,
-               (int)s->join);
+    buf_printf(key, "%zu %zu %" PRIu64 " %d %d%d ", s->database.len, s->table.len,
+               s->version, (int)s->join, s->changes ? 1 : 0, s->held ? 1 : 0);
     if (join_changes_live(s->join)) /* the next one of the version may be in here too */
         buf_printf(key, "%" PRId64 " ", s->sequence);
     buf_add_str(key, s->database);
@@ -204,6 +204,7 @@ int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s)
     own->table = keep(w, s->table);
     own->target = keep(w, s->target);
     own->bookmark = keep(w, s->bookmark);
+    own->reason = keep(w, s->reason);
     if (s->kept_count > 0) {
         struct str *kept = ARENA_ARRAY(w->texts, struct str, s->kept_count);
         for (size_t i = 0; i < s->kept_count; i++)
@@ -245,6 +246,32 @@ void epoch_set_action(struct epoch_writer *w, int stream, unsigned actions)
 {
     assert(stream >= 0 && (size_t)stream < w->stream_count);
     w->streams[stream].actions |= actions;
+}
+
+void epoch_set_truncate(struct epoch_writer *w, int stream, int64_t sequence, int64_t at)
+{
+    assert(stream >= 0 && (size_t)stream < w->stream_count);
+    struct manifest_stream *s = &w->streams[stream];
+    s->actions |= ACTION_TRUNCATE;
+    s->sequence = sequence;
+    s->truncated_at = at;
+}
+
+void epoch_set_join_log(struct epoch_writer *w, int stream, int64_t cut)
+{
+    assert(stream >= 0 && (size_t)stream < w->stream_count);
+    struct manifest_stream *s = &w->streams[stream];
+    s->actions |= ACTION_JOIN;
+    s->cut = cut;
+}
+
+void epoch_set_leave(struct epoch_writer *w, int stream, enum stream_action action,
+                     struct str reason)
+{
+    assert(stream >= 0 && (size_t)stream < w->stream_count);
+    struct manifest_stream *s = &w->streams[stream];
+    s->actions = (s->actions & ~(unsigned)(ACTION_PARK | ACTION_GONE)) | (unsigned)action;
+    s->reason = keep(w, reason);
 }
 
 void epoch_set_progress(struct epoch_writer *w, int stream, struct str progress,

@@ -43,9 +43,10 @@ struct epoch_writer *epoch_begin(const char *dir, uint64_t number,
                                  const struct epoch_options *options, struct error *err);
 
 /* A stream must be announced before its first block; returns its index in this epoch. The
- * same database, table, version and join give the same index again; where the join
- * changes the live table, only with the same sequence: two reads of one version may share
- * an epoch, in the order in which they were announced. Texts are copied. */
+ * same database, table, version, join, `changes` and `held` give the same index again;
+ * where the join changes the live table, only with the same sequence: two reads of one
+ * version may share an epoch, in the order in which they were announced. Texts are
+ * copied. */
 int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s);
 
 /* Have the shape in this epoch, whether rows follow or not. Known ones cost nothing. */
@@ -65,6 +66,17 @@ int epoch_add_reject(struct epoch_writer *w, int stream, const struct reject *r,
 void epoch_set_action(struct epoch_writer *w, int stream, unsigned actions);
 void epoch_set_progress(struct epoch_writer *w, int stream, struct str progress,
                         int64_t first_read_at, int64_t last_read_at);
+
+/* Of a stream with `changes`. The table was emptied before its first row of this epoch:
+ * number and time of that. */
+void epoch_set_truncate(struct epoch_writer *w, int stream, int64_t sequence, int64_t at);
+
+/* Behind its rows what was held and its copy become the live table (JOIN_LOG). */
+void epoch_set_join_log(struct epoch_writer *w, int stream, int64_t cut);
+
+/* Behind its rows the stream leaves the log: ACTION_PARK or ACTION_GONE, and why. */
+void epoch_set_leave(struct epoch_writer *w, int stream, enum stream_action action,
+                     struct str reason);
 
 /* Bytes that the epoch takes so far, on disk and in memory, compressed. */
 uint64_t epoch_bytes(const struct epoch_writer *w);

@@ -11,7 +11,12 @@
 #define TAIL_AFTER "\"}\n"
 #define TAIL_BYTES (sizeof(TAIL_BEFORE) - 1 + 16 + sizeof(TAIL_AFTER) - 1)
 
-#define ACTION_MASK (ACTION_BEGIN | ACTION_JOIN | ACTION_ABANDON)
+#define ACTION_MASK                                                                \
+    (ACTION_BEGIN | ACTION_JOIN | ACTION_ABANDON | ACTION_HOLD | ACTION_TRUNCATE | \
+     ACTION_PARK | ACTION_GONE | ACTION_COPIED)
+
+/* What only a stream of changes can have. */
+#define ACTIONS_OF_CHANGES (ACTION_HOLD | ACTION_TRUNCATE | ACTION_PARK | ACTION_GONE)
 
 static const char *const kind_names[] = { "rows", "rejects" };
 
@@ -63,6 +68,21 @@ static void put_counts(struct buf *out, const struct epoch_counts *c)
     buf_add_char(out, '}');
 }
 
+/* Only where there are any. */
+static void put_changes(struct buf *out, const struct manifest_stream *s)
+{
+    buf_printf(out, "\"changes\": true, \"held\": %s, \"append\": %s, ",
+               s->held ? "true" : "false", s->append ? "true" : "false");
+    put_u64(out, "deletes", s->deletes);
+    next(out);
+    put_i64(out, "cut", s->cut);
+    next(out);
+    put_i64(out, "truncated_at", s->truncated_at);
+    next(out);
+    put_text(out, "reason", s->reason);
+    next(out);
+}
+
 static void put_stream(struct buf *out, const struct manifest_stream *s)
 {
     put_text(out, "database", s->database);
@@ -84,6 +104,8 @@ static void put_stream(struct buf *out, const struct manifest_stream *s)
     put_text(out, "bookmark", s->bookmark);
     next(out);
     buf_printf(out, "\"keyless\": %s, ", s->keyless ? "true" : "false");
+    if (s->changes)
+        put_changes(out, s);
     if (s->kept_count > 0) {
         buf_add_text(out, "\"kept\": [");
         for (size_t i = 0; i < s->kept_count; i++) {
@@ -348,12 +370,43 @@ static void read_kept(struct reading *r, const json_t *o, struct manifest_stream
 /* A stream that changes rows of its live table gathers them under that version. */
 static void read_join(struct reading *r, const json_t *o, struct manifest_stream *s)
 {
-    s->join = (enum join_kind)read_u64(r, o, "join", JOIN_SWEEP);
+    s->join = (enum join_kind)read_u64(r, o, "join", JOIN_LOG);
     s->live_version = read_u64(r, o, "live_version", UINT64_MAX);
     s->bookmark = read_text(r, o, "bookmark");
     if (join_changes_live(s->join) &&
         (s->live_version == 0 || s->live_version != s->version))
         damaged(r, "live_version", "is not the version that its rows change");
+}
+
+/* What goes together: a copy that the log will follow ends as copied and joins elsewhere,
+ * changes follow one that began elsewhere. */
+static void check_log(struct reading *r, const struct manifest_stream *s)
+{
+    unsigned no = s->changes            ? ACTION_BEGIN | ACTION_COPIED
+                  : s->join == JOIN_LOG ? ACTIONS_OF_CHANGES | ACTION_JOIN
+                                        : ACTIONS_OF_CHANGES | ACTION_COPIED;
+    unsigned both = ACTION_PARK | ACTION_GONE;
+    if ((s->actions & no) != 0 || (s->actions & both) == both)
+        damaged(r, "actions", "do not fit its kind");
+    if (s->changes && (s->join != JOIN_LOG || s->version == 0))
+        damaged(r, "join", "is not what changes have");
+    if ((s->actions & ACTION_HOLD) != 0 && !s->held)
+        damaged(r, "held", "is not true where holding begins");
+}
+
+/* Left out where its rows are no changes. */
+static void read_changes(struct reading *r, const json_t *o, struct manifest_stream *s)
+{
+    if (json_object_get(o, "changes") != NULL) {
+        s->changes = read_bool(r, o, "changes");
+        s->held = read_bool(r, o, "held");
+        s->append = read_bool(r, o, "append");
+        s->deletes = (enum delete_way)read_u64(r, o, "deletes", DELETE_REMOVE);
+        s->cut = read_i64(r, o, "cut");
+        s->truncated_at = read_i64(r, o, "truncated_at");
+        s->reason = read_text(r, o, "reason");
+    }
+    check_log(r, s);
 }
 
 static void read_stream(struct reading *r, const json_t *o, struct manifest_stream *s)
@@ -366,6 +419,7 @@ static void read_stream(struct reading *r, const json_t *o, struct manifest_stre
     s->actions = (unsigned)read_u64(r, o, "actions", ACTION_MASK);
     read_join(r, o, s);
     s->keyless = read_bool(r, o, "keyless");
+    read_changes(r, o, s);
     read_kept(r, o, s);
     s->progress = read_text(r, o, "progress");
     s->first_read_at = read_i64(r, o, "first_read_at");

@@ -29,7 +29,17 @@ enum stream_action {
     ACTION_NONE = 0,
     ACTION_BEGIN = 1 << 0,   /* the version starts here: its table is made, empty */
     ACTION_JOIN = 1 << 1,    /* after the rows: the version becomes the live table */
-    ACTION_ABANDON = 1 << 2, /* the unfinished version is dropped; the live table stays */
+    ACTION_ABANDON = 1 << 2, /* the unfinished version is dropped; the live table stays.
+                                With `changes`: what was held for it, not the copy */
+    /* Of streams that follow the log: */
+    ACTION_HOLD = 1 << 3,     /* from here on changes of the version are held, beside its
+                                 copy; before the rows */
+    ACTION_TRUNCATE = 1 << 4, /* the table was emptied; before the rows */
+    ACTION_PARK = 1 << 5,     /* after the rows: it cannot be followed any further, the
+                                 live table stays as it is then */
+    ACTION_GONE = 1 << 6,     /* the same: it is no more at the source */
+    ACTION_COPIED = 1 << 7,   /* after the rows: the copy is whole and waits for its
+                                 JOIN_LOG, which comes in another lane */
 };
 
 /* What ACTION_JOIN does with the rows that were gathered since ACTION_BEGIN. */
@@ -40,13 +50,25 @@ enum join_kind {
                    live table has already, the same in every column, are known */
     JOIN_NEW,   /* each row that is not the newest known of its key is inserted */
     JOIN_SWEEP, /* they are the keys that the source has: other rows are marked deleted */
+    JOIN_LOG, /* they are followed by the log. Without `changes`: a copy, which ends with
+                 ACTION_COPIED. With them: what was held is applied to that copy, which
+                 then is the live table. That epoch is captured only once the
+                 destination's mark says `copied` */
+};
+
+/* What the deletion of a row at the source does at the destination. */
+enum delete_way {
+    DELETE_MARK = 0, /* _sdc_deleted_at; the values stay */
+    DELETE_BLANK,    /* the same, and all columns but the key are NULL */
+    DELETE_REMOVE,   /* the row goes */
 };
 
 /* MERGE, NEW and SWEEP: rows of the live table are changed, and it stays the live one. */
 bool join_changes_live(enum join_kind join);
 
 /* Rows of one stream in one epoch (invariant 11): read = encoded + filtered +
- * quarantined; what the destination superseded it counts itself. */
+ * quarantined; what the destination superseded it counts itself. Of changes each record
+ * counts: a change of a key is two, the row that went and the one that came. */
 struct epoch_counts {
     uint64_t read;
     uint64_t encoded;
@@ -88,9 +110,20 @@ struct manifest_stream {
     struct str table;
     struct str target; /* the table's name at the destination */
     uint64_t version;  /* of the copy: _sdc_table_version */
-    int64_t sequence;  /* _sdc_sequence of a copy's rows; 0 where each row has its own */
+    int64_t sequence;  /* _sdc_sequence of a copy's rows; 0 where each row has its own; of
+                          ACTION_TRUNCATE its own, below those of the rows behind it */
     unsigned actions;  /* enum stream_action, or-ed */
     bool keyless;      /* gets __sdc_primary_key */
+    bool changes; /* its rows are changes from the log: each has an operation, number,
+                     time and absent columns of its own; join is JOIN_LOG */
+    bool held;    /* changes of a version that is not live: kept beside its copy. Those
+                     of the epoch with ACTION_JOIN are held ones, whatever this says */
+    bool append;  /* changes: each one is a row of its own */
+    enum delete_way deletes; /* changes */
+    int64_t cut; /* ACTION_JOIN of JOIN_LOG: held changes up to this number are in the
+                    copy already; 0: all are applied */
+    int64_t truncated_at; /* ACTION_TRUNCATE: when, microseconds */
+    struct str reason;    /* ACTION_PARK, ACTION_GONE: why, a sentence */
     enum join_kind join;
     uint64_t live_version; /* of the live table that MERGE, NEW and SWEEP change, and then
                               equal to version; ADD: of the one it adds to, 0 for none */
@@ -129,8 +162,9 @@ struct manifest {
 void manifest_write(const struct manifest *m, struct buf *out);
 
 /* Checked besides the text itself: indices, places in files, that a join which changes
- * the live table names its version, and that the counts agree with each other and with
- * the segments (invariant 11). Errors: ERR_PROTOCOL (damaged, or
+ * the live table names its version, that actions of the log come with changes and the
+ * other way round, and that the counts agree with each other and with the segments
+ * (invariant 11). Errors: ERR_PROTOCOL (damaged, or
  * a newer format: the text says which), ERR_LIMIT (the arena's ceiling). */
 int manifest_read(struct arena *a, struct str json, struct manifest *out,
                   struct error *err);

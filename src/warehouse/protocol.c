@@ -9,7 +9,7 @@
 /* A struct that crosses the socket must have a line here for each member. */
 #if UINTPTR_MAX == UINT64_MAX
 static_assert(sizeof(struct lane_mark) == 72, "a member of lane_mark needs its field");
-static_assert(sizeof(struct stream_mark) == 224,
+static_assert(sizeof(struct stream_mark) == 272,
               "a member of stream_mark needs its field");
 static_assert(sizeof(struct load_stream) == 64,
               "a member of load_stream needs its field");
@@ -34,12 +34,18 @@ static const struct field stream_fields[] = {
     FIELD(struct stream_mark, target, FIELD_TEXT),
     FIELD(struct stream_mark, lane, FIELD_TEXT),
     FIELD(struct stream_mark, state, FIELD_STATE),
+    FIELD(struct stream_mark, live_state, FIELD_STATE),
     FIELD(struct stream_mark, live_version, FIELD_U64),
     FIELD(struct stream_mark, copy_version, FIELD_U64),
     FIELD(struct stream_mark, copy_sequence, FIELD_I64),
     FIELD(struct stream_mark, copy_progress, FIELD_TEXT),
     FIELD(struct stream_mark, copy_join, FIELD_JOIN),
     FIELD(struct stream_mark, copy_bookmark, FIELD_TEXT),
+    FIELD(struct stream_mark, copied, FIELD_BOOL),
+    FIELD(struct stream_mark, held_version, FIELD_U64),
+    FIELD(struct stream_mark, held_epoch, FIELD_U64),
+    FIELD(struct stream_mark, left_version, FIELD_U64),
+    FIELD(struct stream_mark, note, FIELD_TEXT),
     FIELD(struct stream_mark, bookmark, FIELD_TEXT),
     FIELD(struct stream_mark, joined_epoch, FIELD_U64),
     FIELD(struct stream_mark, loaded_at, FIELD_I64),

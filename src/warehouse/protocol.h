@@ -28,7 +28,7 @@
 #include <jansson.h>
 
 /* Both ends must speak the same one. */
-#define PROTOCOL_FORMAT 1
+#define PROTOCOL_FORMAT 2
 
 enum request_kind {
     REQUEST_HELLO = 0, /* format and path: the first one of a connection */

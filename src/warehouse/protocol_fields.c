@@ -165,12 +165,12 @@ static int decode_one(json_t *value, const struct field *f, void *to, struct are
         *(int *)at = (int)integer;
         return 0;
     case FIELD_STATE:
-        if (decode_int(value, f->name, STREAM_NONE, STREAM_FAILED, &integer, err) != 0)
+        if (decode_int(value, f->name, STREAM_NONE, STREAM_GONE, &integer, err) != 0)
             return -1;
         *(enum stream_state *)at = (enum stream_state)integer;
         return 0;
     case FIELD_JOIN:
-        if (decode_int(value, f->name, JOIN_REPLACE, JOIN_SWEEP, &integer, err) != 0)
+        if (decode_int(value, f->name, JOIN_REPLACE, JOIN_LOG, &integer, err) != 0)
             return -1;
         *(enum join_kind *)at = (enum join_kind)integer;
         return 0;

@@ -5,7 +5,7 @@
 
 static struct manifest sample(void)
 {
-    static struct manifest_stream streams[2];
+    static struct manifest_stream streams[4];
     static struct manifest_shape shapes[2];
     static struct manifest_segment segments[3];
     static struct manifest_file files[2];
@@ -30,6 +30,22 @@ static struct manifest sample(void)
                                            .join = JOIN_SWEEP,
                                            .live_version = 1,
                                            .bookmark = STR("key1;\"\xc3\xb6") };
+    streams[2] = (struct manifest_stream){
+        .version = 2,
+        .join = JOIN_LOG,
+        .changes = true,
+        .held = true,
+        .append = true,
+        .deletes = DELETE_REMOVE,
+        .sequence = 17,
+        .actions = ACTION_HOLD | ACTION_TRUNCATE | ACTION_JOIN | ACTION_PARK,
+        .cut = INT64_MAX,
+        .truncated_at = INT64_MIN,
+        .reason = STR("a column \"\xc3\xb6\" came"),
+    };
+    streams[3] = (struct manifest_stream){ .version = 3,
+                                           .join = JOIN_LOG,
+                                           .actions = ACTION_BEGIN | ACTION_COPIED };
     shapes[0] = (struct manifest_shape){ 0, 3, STR("{\"type\":\"record\"}") };
     shapes[1] = (struct manifest_shape){ 1, UINT32_MAX, STR("{}") };
     segments[0] = (struct manifest_segment){ SEGMENT_ROWS, 0, 3, 1, 0, 10, 5 };
@@ -48,7 +64,7 @@ static struct manifest sample(void)
         .sequence_base = 1700000000000000000,
         .captured_at = 1700000000000000,
         .streams = streams,
-        .stream_count = 2,
+        .stream_count = 4,
         .shapes = shapes,
         .shape_count = 2,
         .segments = segments,
@@ -73,6 +89,10 @@ static void expect_streams(const struct manifest *a, const struct manifest *b)
         assert_true(x->actions == y->actions && x->keyless == y->keyless);
         assert_true(x->join == y->join && x->live_version == y->live_version);
         assert_true(str_eq(x->bookmark, y->bookmark));
+        assert_true(x->changes == y->changes && x->held == y->held);
+        assert_true(x->append == y->append && x->deletes == y->deletes);
+        assert_true(x->cut == y->cut && x->truncated_at == y->truncated_at);
+        assert_true(str_eq(x->reason, y->reason));
         assert_true(x->first_read_at == y->first_read_at &&
                     x->last_read_at == y->last_read_at);
         assert_memory_equal(&x->counts, &y->counts, sizeof(x->counts));
@@ -217,7 +237,7 @@ static void indices_and_places_are_checked(void **state)
 {
     (void)state;
     struct manifest m = sample();
-    m.segments[1].stream = 2;
+    m.segments[1].stream = 4;
     expect_refused(&m, "'stream' of segments[1]");
     m = sample();
     m.segments[1].shape = 4;
@@ -232,14 +252,49 @@ static void indices_and_places_are_checked(void **state)
     m.segments[2].offset = UINT64_MAX - 5;
     expect_refused(&m, "'offset' of segments[2]");
     m = sample();
-    m.shapes[1].stream = 2;
+    m.shapes[1].stream = 4;
     expect_refused(&m, "'stream' of shapes[1]");
     m = sample();
     m.number = 0;
     expect_refused(&m, "'number'");
     m = sample();
-    m.streams[0].actions = 8;
+    m.streams[0].actions = ACTION_COPIED << 1;
     expect_refused(&m, "'actions' of streams[0]");
+}
+
+static void changes_and_their_actions_are_together(void **state)
+{
+    (void)state;
+    static const unsigned of_changes[] = { ACTION_HOLD, ACTION_TRUNCATE, ACTION_PARK,
+                                           ACTION_GONE };
+    struct manifest m = sample();
+    for (size_t i = 0; i < 4; i++) {
+        m.streams[0].actions = of_changes[i];
+        expect_refused(&m, "'actions' of streams[0]");
+        m = sample();
+        m.streams[3].actions = of_changes[i];
+        expect_refused(&m, "'actions' of streams[3]");
+        m = sample();
+    }
+    m.streams[0].actions = ACTION_COPIED;
+    expect_refused(&m, "'actions' of streams[0]");
+    m = sample();
+    m.streams[3].actions = ACTION_JOIN; /* a copy that the log follows joins elsewhere */
+    expect_refused(&m, "'actions' of streams[3]");
+    m = sample();
+    m.streams[2].actions = ACTION_BEGIN;
+    expect_refused(&m, "'actions' of streams[2]");
+    m.streams[2].actions = ACTION_PARK | ACTION_GONE;
+    expect_refused(&m, "'actions' of streams[2]");
+    m = sample();
+    m.streams[2].join = JOIN_ADD;
+    expect_refused(&m, "'join' of streams[2]");
+    m = sample();
+    m.streams[2].held = false;
+    expect_refused(&m, "'held' of streams[2]");
+    m = sample();
+    m.streams[2].deletes = (enum delete_way)(DELETE_REMOVE + 1);
+    expect_refused(&m, "'deletes' of streams[2]");
 }
 
 static void a_join_names_the_live_version_it_changes(void **state)
@@ -255,7 +310,7 @@ static void a_join_names_the_live_version_it_changes(void **state)
         expect_refused(&m, "'live_version' of streams[1]");
     }
     struct manifest m = sample();
-    m.streams[1].join = (enum join_kind)(JOIN_SWEEP + 1);
+    m.streams[1].join = (enum join_kind)(JOIN_LOG + 1);
     expect_refused(&m, "'join' of streams[1]");
 }
 
@@ -359,6 +414,7 @@ int main(void)
         cmocka_unit_test(is_refused_with_any_byte_changed),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(indices_and_places_are_checked),
+        cmocka_unit_test(changes_and_their_actions_are_together),
         cmocka_unit_test(a_join_names_the_live_version_it_changes),
         cmocka_unit_test(other_joins_may_name_any_live_version),
         cmocka_unit_test(names_of_files_stay_in_the_folder),

@@ -99,6 +99,12 @@ static void marks_survive_the_trip(void **state)
           .copy_join = JOIN_SWEEP,
           .copy_bookmark = STR("key1;a"),
           .bookmark = STR("key1;b"),
+          .live_state = STREAM_PARKED,
+          .copied = true,
+          .held_version = 31,
+          .held_epoch = 32,
+          .left_version = 30,
+          .note = STR("a column came"),
           .joined_epoch = 4,
           .loaded_at = 5,
           .first_read_at = INT64_MIN,
@@ -134,6 +140,10 @@ static void marks_survive_the_trip(void **state)
     assert_int_equal(s->copy_join, JOIN_SWEEP);
     assert_str(s->copy_bookmark, "key1;a");
     assert_str(s->bookmark, "key1;b");
+    assert_int_equal(s->live_state, STREAM_PARKED);
+    assert_true(s->copied && s->held_version == 31 && s->held_epoch == 32);
+    assert_int_equal(s->left_version, 30);
+    assert_str(s->note, "a column came");
     assert_str(back.streams[1].target, "x");
     arena_free(a);
 }
