@@ -207,6 +207,77 @@ static bool read_old_datetime(struct str s, struct temporal_fields *f)
     return date <= 99991231;
 }
 
+/* --- MariaDB's forms with a fraction: the parts multiplied, cut to the fraction's
+ * digits, the highest byte first --- */
+
+static uint64_t micro_per_unit(unsigned fraction)
+{
+    uint64_t n = 1000000;
+    for (; fraction > 0; fraction--)
+        n /= 10;
+    return n;
+}
+
+/* Moved up so that no value is negative. */
+static bool read_hires_time(struct str s, unsigned fraction, struct value *out)
+{
+    uint64_t unit = micro_per_unit(fraction);
+    int64_t zero = INT64_C(3020400) * (int64_t)(1000000 / unit); /* 839 hours */
+    int64_t v = (int64_t)packed_be(s) - zero;
+    *out = (struct value){ .as.i = v * (int64_t)unit, .kind = VALUE_TIME };
+    return v > -zero && v < zero;
+}
+
+/* ((((year * 13 + month) * 32 + day) * 24 + hour) * 60 + minute) * 60 + second */
+static bool read_hires_datetime(struct str s, unsigned fraction,
+                                struct temporal_fields *f)
+{
+    uint64_t unit = micro_per_unit(fraction);
+    uint64_t v = packed_be(s);
+    f->micro = (unsigned)(v % (1000000 / unit) * unit);
+    v /= 1000000 / unit;
+    unsigned clock = (unsigned)(v % SECONDS_PER_DAY);
+    f->second = clock % 60;
+    f->minute = clock / 60 % 60;
+    f->hour = clock / 3600;
+    v /= SECONDS_PER_DAY;
+    unsigned date = (unsigned)v;
+    f->day = date % 32;
+    f->month = date / 32 % 13;
+    f->year = date / 32 / 13;
+    return v <= 9999 * 32 * 13 + 12 * 32 + 31;
+}
+
+static bool read_hires_timestamp(struct str s, unsigned fraction,
+                                 struct temporal_fields *f)
+{
+    uint64_t unit = micro_per_unit(fraction);
+    uint64_t part = packed_be(tail(s, 4));
+    fields_of_instant(packed_be((struct str){ s.ptr, 4 }), (unsigned)(part * unit), f);
+    return part < 1000000 / unit;
+}
+
+unsigned packed_temporal_bytes(uint8_t type, unsigned fraction)
+{
+    static const uint8_t hires[] = { 0, 1, 1, 2, 2, 2, 3 };
+    switch (type) {
+    case MYSQL_TYPE_TIME:
+        return 3u + hires[fraction];
+    case MYSQL_TYPE_TIMESTAMP:
+        return 4u + (fraction + 1u) / 2;
+    case MYSQL_TYPE_DATETIME:
+        return fraction == 0 ? 8u : 5u + hires[fraction];
+    case BINLOG_TYPE_TIMESTAMP2:
+        return 4u + (fraction + 1u) / 2;
+    case BINLOG_TYPE_DATETIME2:
+        return 5u + (fraction + 1u) / 2;
+    case BINLOG_TYPE_TIME2:
+        return 3u + (fraction + 1u) / 2;
+    default: /* DATE */
+        return 3u;
+    }
+}
+
 bool packed_temporal(uint8_t type, unsigned fraction, struct str s,
                      struct temporal_fields *fields, struct value *out)
 {
@@ -215,16 +286,19 @@ bool packed_temporal(uint8_t type, unsigned fraction, struct str s,
     case BINLOG_TYPE_TIME2:
         return read_time2(s, fraction, out);
     case MYSQL_TYPE_TIME:
-        return read_old_time(s, out);
+        return fraction > 0 ? read_hires_time(s, fraction, out) : read_old_time(s, out);
     case BINLOG_TYPE_DATETIME2:
         return read_datetime2(s, fraction, fields);
     case MYSQL_TYPE_DATETIME:
-        return read_old_datetime(s, fields);
+        return fraction > 0 ? read_hires_datetime(s, fraction, fields)
+                            : read_old_datetime(s, fields);
     case BINLOG_TYPE_TIMESTAMP2:
         fields_of_instant(packed_be((struct str){ s.ptr, 4 }),
                           micro_of(packed_be(tail(s, 4)), fraction), fields);
         return true;
     case MYSQL_TYPE_TIMESTAMP:
+        if (fraction > 0)
+            return read_hires_timestamp(s, fraction, fields);
         fields_of_instant(reader_le(&r, 4), 0, fields);
         return true;
     default:

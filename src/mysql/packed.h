@@ -5,7 +5,9 @@
  *
  * Thread: any. Source: MySQL Server Doxygen 9.x, strings/decimal.cc (decimal2bin) and
  * mysys/my_time.cc (my_datetime_packed_to_binary and its likes); the forms of before 5.6:
- * MySQL internals manual, "Date and Time Data Type Representation".
+ * MySQL internals manual, "Date and Time Data Type Representation"; those with a
+ * fraction, which only MariaDB has (5.3 to 10.0, later with mysql56_temporal_format=OFF):
+ * MariaDB, sql/field.cc (Field_time_hires, Field_datetime_hires, Field_timestamp_hires).
  */
 #ifndef MYSQL_PACKED_H
 #define MYSQL_PACKED_H
@@ -30,6 +32,9 @@ unsigned packed_decimal_bytes(unsigned precision, unsigned scale);
  * group of digits is too great to be one. */
 unsigned packed_decimal(struct str s, unsigned precision, unsigned scale,
                         char text[PACKED_DECIMAL_TEXT]);
+
+/* Bytes of a value of a temporal type. */
+unsigned packed_temporal_bytes(uint8_t type, unsigned fraction);
 
 /* The value of a temporal column by its type in the binlog. TIME fills *out with a
  * VALUE_TIME; the others fill *fields. A TIMESTAMP of 0 is the zero date. False for bits

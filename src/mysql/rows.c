@@ -209,8 +209,7 @@ static bool bit(const uint8_t *bits, unsigned i)
 }
 
 /* A JSON column of an after image that holds what changed. */
-static struct value apply_diff(struct rows_plan *p, unsigned column, struct reader *in,
-                               struct error *err)
+static struct value apply_diff(struct rows_plan *p, unsigned column, struct reader *in)
 {
     const struct rows_column *c = &p->columns[column];
     struct str diffs = rows_value_bytes(&c->map, in);
@@ -222,8 +221,12 @@ static struct value apply_diff(struct rows_plan *p, unsigned column, struct read
     if (before.ptr == NULL)
         return value_of_bytes(VALUE_INVALID, diffs);
     size_t offset = p->scratch.len;
-    if (jsonb_apply_diffs(before, diffs, &p->scratch, err) != 0)
-        return (struct value){ 0 };
+    struct error why = { 0 };
+    if (jsonb_apply_diffs(before, diffs, &p->scratch, &why) != 0) {
+        if (why.code == ERR_LIMIT)
+            p->scratch.failed = true;
+        return value_of_bytes(VALUE_INVALID, diffs);
+    }
     return rows_made(p, &p->after, c->cell, VALUE_JSON, offset);
 }
 
@@ -239,8 +242,8 @@ static const uint8_t *read_value_options(const struct rows_plan *p, struct reade
     return (const uint8_t *)bits.ptr;
 }
 
-static int read_image(struct rows_reader *r, struct rows_plan *p, unsigned which,
-                      struct rows_image *image, struct reader *in, struct error *err)
+static void read_image(struct rows_reader *r, struct rows_plan *p, unsigned which,
+                       struct rows_image *image, struct reader *in)
 {
     bool is_partial = r->head.partial && image == &p->after;
     const uint8_t *diffs = is_partial ? read_value_options(p, in) : NULL;
@@ -255,21 +258,23 @@ static int read_image(struct rows_reader *r, struct rows_plan *p, unsigned which
         if (!bit(r->present[which], i))
             continue;
         bool is_null = bit((const uint8_t *)nulls.ptr, nth++);
+        const char *from = in->pos;
         struct value v = { .kind = VALUE_NULL };
         if (!is_null)
-            v = is_diff ? apply_diff(p, i, in, err) : rows_value(p, i, image, in);
-        if (err->code != ERR_NONE)
-            return -1;
+            v = is_diff ? apply_diff(p, i, in) : rows_value(p, i, image, in);
+        if (i + 1 == p->row_end)
+            image->past = rows_value_is_past(
+                &p->columns[i].map, (struct str){ from, (size_t)(in->pos - from) });
         if (p->columns[i].cell != NO_CELL)
             image->cells[p->columns[i].cell] = v;
     }
-    return 0;
 }
 
 static void clear_image(const struct rows_plan *p, struct rows_image *image,
                         struct value *cells)
 {
     image->cells = cells;
+    image->past = false;
     for (unsigned i = 0; i < p->shape->column_count; i++) {
         cells[i] = (struct value){ .kind = VALUE_ABSENT };
         image->made[i] = false;
@@ -288,6 +293,17 @@ static void point_cells(const struct rows_plan *p, const struct rows_image *imag
     }
 }
 
+/* What else may be wrong where only the map was there to go by. */
+static const char *unmeasured(const struct rows_plan *p)
+{
+    for (unsigned i = 0; p->own_shape && i < p->map->column_count; i++)
+        if (rows_is_unmeasured(p->map, i))
+            return ", or times in MariaDB's form before 10.1 have fractions, of which "
+                   "the "
+                   "log does not tell";
+    return "";
+}
+
 /* Decode a row from the bytes in `in`; in->bad when they are not all of it. */
 static int read_row(struct rows_reader *r, struct rows_plan *p, struct value *before,
                     struct value *after, struct reader *in, struct error *err)
@@ -298,22 +314,26 @@ static int read_row(struct rows_reader *r, struct rows_plan *p, struct value *be
     p->damaged = 0;
     clear_image(p, &p->before, before);
     clear_image(p, &p->after, after);
-    if (has_before && read_image(r, p, 0, &p->before, in, err) != 0)
-        return -1;
-    if (has_after && !in->bad &&
-        read_image(r, p, has_before ? 1 : 0, &p->after, in, err) != 0)
-        return -1;
+    if (has_before)
+        read_image(r, p, 0, &p->before, in);
+    if (has_after && !in->bad)
+        read_image(r, p, has_before ? 1 : 0, &p->after, in);
     if (in->bad)
         return 0;
     if (buf_check(&p->scratch, "the converted text of a row (row_limit)", err) != 0)
         return -1;
     if (p->damaged != 0)
         return error_set(err, ERR_PROTOCOL,
-                         "the value of column %u of '" STR_FMT "' is damaged", p->damaged,
-                         STR_ARG(p->map->name));
+                         "the value of column %u of '" STR_FMT "' is damaged%s",
+                         p->damaged, STR_ARG(p->map->name), unmeasured(p));
     point_cells(p, &p->before);
     point_cells(p, &p->after);
     return 0;
+}
+
+bool rows_is_past(const struct rows_plan *p, bool after)
+{
+    return after ? p->after.past : p->before.past;
 }
 
 static int check_event(const struct rows_reader *r, const struct rows_plan *p,
@@ -354,8 +374,8 @@ int rows_read_row(struct rows_reader *r, struct rows_plan *p, struct value *befo
             return 1;
         }
         if (got == 0)
-            return error_set(err, ERR_PROTOCOL, "a row of '" STR_FMT "' is cut off",
-                             STR_ARG(p->map->name));
+            return error_set(err, ERR_PROTOCOL, "a row of '" STR_FMT "' is cut off%s",
+                             STR_ARG(p->map->name), unmeasured(p));
         want = here.len * 2;
         if (r->rows->limit > here.len && want > r->rows->limit)
             want = r->rows->limit;

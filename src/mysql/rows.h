@@ -10,9 +10,17 @@
  *   image:      [partial: options, which JSON columns are diffs] NULL bits of the columns
  *               present, then their values
  *
+ * Behind the columns of the catalog MariaDB's rows have hidden ones
+ * (table_schema.hidden_versions, hidden_hashes), which are no cells. Of system-versioned
+ * tables the log has rows of the past as well: an UPDATE that gives the row an end is
+ * what a DELETE looks like, and an INSERT of a row that has ended is the history that an
+ * UPDATE leaves behind. No SELECT sees them: rows_is_past().
+ *
  * A column that an image does not have is VALUE_ABSENT, which is not NULL. A JSON diff
  * whose document the image before does not have (binlog_row_image=MINIMAL together with
- * binlog_row_value_options=PARTIAL_JSON) is VALUE_INVALID: the row must be read again.
+ * binlog_row_value_options=PARTIAL_JSON) is VALUE_INVALID: the row must be read again. So
+ * is binary JSON that is damaged, and a label that the catalog shows with a '?' which may
+ * be another character, where the map has no labels.
  *
  * Rows come one by one out of a window (mysql/window.h), so an event of any size needs
  * memory for one row, both images of it. A row beyond the window's ceiling is ERR_LIMIT.
@@ -25,7 +33,7 @@
  * MariaDB documentation, "Rows_event_v1/v2"; packed temporal values: MySQL Server
  * Doxygen, mysys/my_time.cc ("TIME, DATETIME, TIMESTAMP packed"); packed decimals:
  * strings/decimal.cc (decimal2bin); compressed columns: MariaDB, sql/field_comp.cc; UUID:
- * MariaDB, sql/sql_type_uuid.h.
+ * MariaDB, sql/sql_type_uuid.h; hidden columns: seen in the logs of 10.5 to 11.8.
  */
 #ifndef MYSQL_ROWS_H
 #define MYSQL_ROWS_H
@@ -61,11 +69,12 @@ struct rows_plan;
  * map    must outlive the plan
  * shape  all columns of the table that rows have; must outlive the plan. Where the map
  *        has names they decide which column is which, and the shape may leave columns
- *        out; otherwise the order does, and their numbers must be equal. NULL: what the
- *        map tells (table_map_shape())
+ *        out; otherwise the order does, and their numbers must be equal, hidden columns
+ *        counted. NULL: what the map tells (table_map_shape())
  *
  * Columns with a `companion` and those that are not `selected` are not decoded. NULL with
- * ERR_SCHEMA when a type, a sign or a charset of the map contradicts the shape. */
+ * ERR_SCHEMA when a type, a sign or a charset of the map contradicts the shape, or when a
+ * time of MariaDB's form before 10.1 is left out: the log does not tell its length. */
 struct rows_plan *rows_plan_new(const struct table_map *map,
                                 const struct table_schema *shape,
                                 const struct type_options *o, struct error *err);
@@ -76,6 +85,10 @@ const struct table_schema *rows_plan_shape(const struct rows_plan *p);
 
 /* Cells whose bytes were no characters and were replaced, so far. */
 uint64_t rows_plan_replaced(const struct rows_plan *p);
+
+/* The image, before or after, of the row read last is one of the past. False where it
+ * does not have row_end, and without a shape. */
+bool rows_is_past(const struct rows_plan *p, bool after);
 
 /* --- the rows of an event
  * ----------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "mysql/rows_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ fitting */
 
@@ -45,13 +46,11 @@ static bool integer_fits(const struct column *c, const struct map_column *m,
     return c->bytes < sizeof types && m->type == types[c->bytes];
 }
 
-/* The types of before 5.6 have no fraction; MariaDB's own form with one cannot be told
- * from them. */
+/* The map tells no fraction of the old types: take_fraction(). */
 static bool temporal_fits(const struct column *c, const struct map_column *m,
                           uint8_t old_type, uint8_t new_type)
 {
-    return (m->type == new_type && m->fraction == c->fraction) ||
-           (m->type == old_type && c->fraction == 0);
+    return (m->type == new_type || m->type == old_type) && m->fraction == c->fraction;
 }
 
 static bool type_fits(const struct column *c, const struct map_column *m, bool has_signs)
@@ -136,38 +135,76 @@ static int find_charset(struct rows_column *r, struct error *err)
     return 0;
 }
 
-/* The map has labels in the column's charset; a shape has them in UTF-8. */
-static int take_labels(struct rows_plan *p, struct rows_column *r, bool of_map,
-                       struct error *err)
+/* The catalog shows labels in three bytes of UTF-8, with a '?' for what needs four (seen
+ * with MySQL 9.7 and MariaDB 10.5 to 11.8). Only such charsets can have such labels. */
+static bool may_be_cut(const struct column *c, struct str label)
+{
+    static const char *const wide[] = { "utf8mb4", "utf16", "utf16le", "utf32",
+                                        "gb18030" };
+    if (label.len == 0 || memchr(label.ptr, '?', label.len) == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        if (str_ieq(c->charset, str_of(wide[i])))
+            return true;
+    return false;
+}
+
+/* Labels in UTF-8; ptr NULL where the label is not known. The map has them in the
+ * column's charset, and all of them; a shape may have them cut. */
+static int take_labels(struct rows_plan *p, struct rows_column *r, struct error *err)
 {
     const struct column *c = r->column;
-    if (c->type != TYPE_ENUM && c->type != TYPE_SET)
+    if (c->labels == NULL)
         return 0;
-    r->labels = c->labels;
-    if (!of_map)
-        return 0;
-    const struct charset *cs = charset_of_collation(r->map.collation);
-    if (cs == NULL)
-        return 0;
+    const struct charset *cs =
+        r->map.labels == NULL ? NULL : charset_of_collation(r->map.collation);
     struct str *labels = ARENA_ARRAY(p->arena, struct str, c->label_count + 1u);
+    r->labels = labels;
     for (unsigned i = 0; i < c->label_count; i++) {
         CLEANUP(buf_done) struct buf utf8;
-        buf_init(&utf8, c->labels[i].len * 4 + 16);
+        if (cs == NULL) {
+            labels[i] = may_be_cut(c, c->labels[i]) ? (struct str){ 0 } : c->labels[i];
+            continue;
+        }
+        struct str raw = r->map.labels[i];
+        buf_init(&utf8, raw.len * 4 + 16);
         if (charset_is_binary(cs))
-            buf_add_str(&utf8, c->labels[i]);
-        else if (charset_to_utf8(cs, p->map->family, c->labels[i], CHARSET_REJECT, &utf8,
-                                 NULL) != 0)
+            buf_add_str(&utf8, raw);
+        else if (charset_to_utf8(cs, p->map->family, raw, CHARSET_REJECT, &utf8, NULL) !=
+                 0)
             return error_set(err, ERR_SCHEMA,
                              "label %u of column '" STR_FMT "' is no text", i + 1,
                              STR_ARG(c->name));
         labels[i] = arena_str(p->arena, buf_str(&utf8));
     }
-    r->labels = labels;
+    return 0;
+}
+
+bool rows_is_unmeasured(const struct table_map *m, unsigned column)
+{
+    uint8_t type = m->columns[column].type;
+    return m->family == CHARSET_MARIADB &&
+           (type == MYSQL_TYPE_TIME || type == MYSQL_TYPE_DATETIME ||
+            type == MYSQL_TYPE_TIMESTAMP);
+}
+
+/* MariaDB's types of before 10.1 may have a fraction, and are longer then. */
+static int take_fraction(struct rows_plan *p, unsigned i, const struct column *c,
+                         struct error *err)
+{
+    if (!rows_is_unmeasured(p->map, i))
+        return 0;
+    if (c == NULL)
+        return error_set(err, ERR_SCHEMA,
+                         "column %u of '" STR_FMT "' is a time in MariaDB's form before "
+                         "10.1, whose length is not known",
+                         i + 1, STR_ARG(p->map->name));
+    p->columns[i].map.fraction = c->fraction;
     return 0;
 }
 
 static int compile_column(struct rows_plan *p, unsigned i, const struct column *c,
-                          bool of_map, struct error *err)
+                          struct error *err)
 {
     struct rows_column *r = &p->columns[i];
     r->cell = (uint32_t)(c - p->shape->columns);
@@ -184,15 +221,40 @@ static int compile_column(struct rows_plan *p, unsigned i, const struct column *
                          r->map.type);
     if (find_charset(r, err) != 0)
         return -1;
-    return take_labels(p, r, of_map, err);
+    return take_labels(p, r, err);
+}
+
+/* The row_start and row_end that no catalog lists. */
+static const struct column hidden_version = { .type = TYPE_TIMESTAMP, .fraction = 6 };
+
+static bool is_hidden_version(const struct rows_plan *p, unsigned i)
+{
+    const struct table_schema *s = p->shape;
+    struct str name = p->map->columns[i].name;
+    if (!s->hidden_versions)
+        return false;
+    if (p->map->has_names)
+        return str_eq(name, STR("row_start")) || str_eq(name, STR("row_end"));
+    return i >= s->column_count && i < s->column_count + 2u;
 }
 
 /* The column of the shape that the map's column i is, or NULL. */
 static const struct column *match(const struct rows_plan *p, unsigned i)
 {
+    const struct column *c = NULL;
     if (p->map->has_names)
-        return schema_find_column(p->shape, p->map->columns[i].name);
-    return &p->shape->columns[i];
+        c = schema_find_column(p->shape, p->map->columns[i].name);
+    else if (i < p->shape->column_count)
+        c = &p->shape->columns[i];
+    return c == NULL && is_hidden_version(p, i) ? &hidden_version : c;
+}
+
+static bool is_row_end(const struct rows_plan *p, unsigned i, const struct column *c)
+{
+    if (c != &hidden_version)
+        return c->generated == GENERATED_ROW_END;
+    return p->map->has_names ? str_eq(p->map->columns[i].name, STR("row_end"))
+                             : i == p->shape->column_count + 1u;
 }
 
 /* Every column that is to be read must be in the map. */
@@ -214,28 +276,40 @@ static int check_complete(const struct rows_plan *p, struct error *err)
                      wanted, STR_ARG(p->shape->name));
 }
 
+/* taken: by column of the shape. */
+static int compile_match(struct rows_plan *p, unsigned i, const struct column *c,
+                         bool *taken, struct error *err)
+{
+    if (c != NULL && is_row_end(p, i, c))
+        p->row_end = i + 1;
+    if (c == NULL || c == &hidden_version)
+        return 0;
+    bool *mine = &taken[c - p->shape->columns];
+    if (*mine)
+        return error_set(err, ERR_PROTOCOL,
+                         "'" STR_FMT "' has column '" STR_FMT "' twice in the binary log",
+                         STR_ARG(p->map->name), STR_ARG(c->name));
+    *mine = true;
+    return compile_column(p, i, c, err);
+}
+
 static int compile(struct rows_plan *p, bool of_map, struct error *err)
 {
     const struct table_map *m = p->map;
-    if ((of_map || !m->has_names) && p->shape->column_count != m->column_count)
+    const struct table_schema *s = p->shape;
+    unsigned count = s->column_count + (s->hidden_versions ? 2u : 0) + s->hidden_hashes;
+    if ((of_map || !m->has_names) && count != m->column_count)
         return error_set(err, ERR_SCHEMA,
                          "'" STR_FMT "' has %u columns in the binary log, not %u",
-                         STR_ARG(m->name), m->column_count, p->shape->column_count);
-    bool *taken = ARENA_ARRAY(p->arena, bool, p->shape->column_count + 1u);
+                         STR_ARG(m->name), m->column_count, count);
+    bool *taken = ARENA_ARRAY(p->arena, bool, s->column_count + 1u);
     for (unsigned i = 0; i < m->column_count; i++) {
-        const struct column *c = of_map ? &p->shape->columns[i] : match(p, i);
+        const struct column *c = of_map ? &s->columns[i] : match(p, i);
         p->columns[i].map = m->columns[i];
         p->columns[i].cell = NO_CELL;
-        if (c == NULL)
-            continue;
-        bool *mine = &taken[c - p->shape->columns];
-        if (*mine)
-            return error_set(err, ERR_PROTOCOL,
-                             "'" STR_FMT "' has column '" STR_FMT
-                             "' twice in the binary log",
-                             STR_ARG(m->name), STR_ARG(c->name));
-        *mine = true;
-        if (compile_column(p, i, c, of_map, err) != 0)
+        if (!of_map && take_fraction(p, i, c, err) != 0)
+            return -1;
+        if (compile_match(p, i, c, taken, err) != 0)
             return -1;
     }
     return check_complete(p, err);

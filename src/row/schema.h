@@ -68,6 +68,9 @@ struct table_schema {
     uint32_t version; /* of the shape, from 1; segments and destination follow it */
     uint16_t column_count;
     uint16_t key_count; /* columns with key_ordinal; 0 for a keyless table */
+    /* What rows in the log of MariaDB have behind these columns, and no catalog lists: */
+    bool hidden_versions;   /* row_start and row_end, where no statement named them */
+    uint16_t hidden_hashes; /* then one for each unique key that is a hash */
     const struct column *columns;
 };
 

@@ -21,6 +21,7 @@ struct draft_part {
     unsigned seq;
     bool has_prefix;
     bool is_hash;
+    bool is_long_hash; /* MariaDB: of a hidden column */
     bool is_invisible;
     bool is_unique;
 };

@@ -215,6 +215,8 @@ static void add_part(struct draft *d, struct draft_table *t, const struct str *r
     p->seq = (unsigned)seq;
     p->has_prefix = row[K_SUB_PART].ptr != NULL;
     p->is_hash = !str_ieq(row[K_TYPE], STR("BTREE"));
+    p->is_long_hash =
+        str_ieq(row[K_TYPE], STR("HASH")) && !str_ieq(t->t.engine, STR("MEMORY"));
     p->is_invisible =
         str_ieq(row[K_VISIBLE], STR("NO")) || str_ieq(row[K_IGNORED], STR("YES"));
     p->is_unique = str_eq(row[K_NON_UNIQUE], STR("0"));
@@ -276,6 +278,24 @@ static void list_indexes(struct draft *d, struct draft_table *t)
     t->t.indexes = indexes;
 }
 
+/* What MariaDB appends to the columns of a table and no query sees: row_start and row_end
+ * where no statement named them, then a hash for each unique key that is longer than an
+ * index may be. MEMORY's hashes are real indexes. */
+static void count_hidden(struct draft_table *t)
+{
+    struct table_schema *s = &t->t.schema;
+    s->hidden_versions = t->t.system_versioned;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->columns[i].generated == GENERATED_ROW_END)
+            s->hidden_versions = false;
+    for (const struct draft_part *p = t->parts; p != NULL;) {
+        const struct draft_part *first = p;
+        (void)next_index(&p);
+        if (first->is_unique && first->is_long_hash)
+            s->hidden_hashes++;
+    }
+}
+
 int draft_keys(struct draft *d, struct str where, struct error *err)
 {
     struct session_result r;
@@ -292,5 +312,7 @@ int draft_keys(struct draft *d, struct str where, struct error *err)
             return -1;
     for (size_t i = 0; i < d->table_count; i++)
         list_indexes(d, &d->tables[i]);
+    for (size_t i = 0; session_is_mariadb(d->session) && i < d->table_count; i++)
+        count_hidden(&d->tables[i]);
     return 0;
 }

@@ -205,4 +205,5 @@ def main():
     c.execute("DROP DATABASE test_jsonb")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -287,6 +287,167 @@ static void a_row_that_is_cut_off_is_damage(void **state)
     end(&f);
 }
 
+/* Values as a MariaDB 10.11 stores them with mysql56_temporal_format=OFF: the map does
+ * not tell their fractions. */
+static void old_times_have_the_fraction_of_the_shape(void **state)
+{
+    (void)state;
+    struct column columns[] = {
+        { .name = NAME("t"), .type = TYPE_TIME, .fraction = 2, .selected = true },
+        { .name = NAME("d"), .type = TYPE_DATETIME, .fraction = 3 },
+        { .name = NAME("s"), .type = TYPE_TIMESTAMP, .fraction = 6, .selected = true },
+    };
+    struct table_schema shape = { .name = NAME("t"),
+                                  .column_count = 3,
+                                  .columns = columns };
+    struct str body = STR("\7\0\0\0\0\0\1\0\3\7\0"
+                          "\x11\xbb\xa5\xb2"
+                          "\x00\x42\x2a\x83\xbc\xc3\x2e"
+                          "\x65\x93\x7d\x25\x0a\x5c\x00");
+    struct fixture f = { 0 };
+    f.map = make_map(STR("\xb\xc\7"), STR(""), STR(""), &f.err);
+    f.plan = rows_plan_new(f.map, &shape, &options, &f.err);
+    assert_non_null(f.plan);
+    begin(&f, WRITE_ROWS_EVENT_V1, body);
+    assert_int_equal(next(&f), 1);
+    assert_true(f.after[0].as.i == -INT64_C(45296780000));
+    assert_int_equal(f.after[1].kind, VALUE_ABSENT); /* measured, though not read */
+    assert_true(f.after[2].as.i == INT64_C(1704164645678912));
+    rows_reader_free(f.reader);
+    rows_plan_free(f.plan);
+    f.plan = rows_plan_new(f.map, NULL, &options, &f.err);
+    begin(&f, WRITE_ROWS_EVENT_V1, body);
+    while (next(&f) > 0)
+        ;
+    assert_int_equal(f.err.code, ERR_PROTOCOL); /* the map alone cannot measure them */
+    assert_non_null(strstr(f.err.text, "MariaDB's form before 10.1"));
+    end(&f);
+    struct error err = { 0 };
+    f.map = make_map(STR("\3\xb"), STR(""), STR("\4\4\1a\1t"), &err);
+    assert_non_null(f.map);
+    columns[0] = (struct column){
+        .name = NAME("a"), .type = TYPE_INT, .bytes = 4, .selected = true
+    };
+    shape.column_count = 1;
+    assert_null(rows_plan_new(f.map, &shape, &options, &err)); /* 't' is left out */
+    assert_int_equal(err.code, ERR_SCHEMA);
+    table_map_free(f.map);
+}
+
+/* As the servers log them: the catalog's columns, row_start, row_end, the hashes. */
+static void hidden_columns_are_no_cells_and_tell_the_past(void **state)
+{
+    (void)state;
+    static const struct column column = {
+        .name = NAME("a"), .type = TYPE_INT, .bytes = 4, .selected = true
+    };
+    struct table_schema shape = { .name = NAME("t"),
+                                  .column_count = 1,
+                                  .columns = &column };
+    struct fixture f = { 0 };
+    f.map = make_map(STR("\3\x11\x11\x8"), STR("\6\6"), STR(""), &f.err);
+    assert_null(rows_plan_new(f.map, &shape, &options, &f.err));
+    assert_int_equal(f.err.code, ERR_SCHEMA);
+    shape.hidden_versions = true;
+    assert_null(rows_plan_new(f.map, &shape, &options, &f.err));
+    shape.hidden_hashes = 1;
+    f.plan = rows_plan_new(f.map, &shape, &options, &f.err);
+    assert_non_null(f.plan);
+    begin(&f, UPDATE_ROWS_EVENT_V1,
+          STR("\7\0\0\0\0\0\1\0\4\x0f\x0f"
+              "\0\1\0\0\0\x60\0\0\0\0\0\0\x7f\xff\xff\xff\x0f\x42\x3f\1\2\3\4\5\6\7\x8"
+              "\0\1\0\0\0\x60\0\0\0\0\0\0\x60\0\0\1\x0f\x42\x3f\1\2\3\4\5\6\7\x8"
+              "\0\2\0\0\0\x60\0\0\0\0\0\0\x60\0\0\0\0\0\0\1\2\3\4\5\6\7\x8"
+              "\0\2\0\0\0\x60\0\0\0\0\0\0\xff\xff\xff\xff\x0f\x42\x3f\1\2\3\4\5\6\7\x8"));
+    assert_int_equal(next(&f), 1);
+    assert_int_equal(f.after[0].as.i, 1);
+    assert_false(rows_is_past(f.plan, false));
+    assert_true(rows_is_past(f.plan, true));
+    assert_int_equal(next(&f), 1);
+    assert_int_equal(f.before[0].as.i, 2);
+    assert_true(rows_is_past(f.plan, false));
+    assert_false(rows_is_past(f.plan, true));
+    assert_int_equal(next(&f), 0);
+    end(&f);
+}
+
+/* The catalog says 'x', '?' of what is 'x', U+1F600. */
+static void a_label_that_the_catalog_cannot_show_is_the_maps_or_unknown(void **state)
+{
+    (void)state;
+    static const struct str labels[] = { { "x", 1 }, { "?", 1 } };
+    static const struct column columns[] = {
+        { .name = NAME("e"),
+          .type = TYPE_ENUM,
+          .charset = NAME("utf8mb4"),
+          .labels = labels,
+          .label_count = 2,
+          .selected = true },
+        { .name = NAME("s"),
+          .type = TYPE_SET,
+          .charset = NAME("utf8mb4"),
+          .labels = labels,
+          .label_count = 2,
+          .selected = true },
+        { .name = NAME("l"),
+          .type = TYPE_ENUM,
+          .charset = NAME("latin1"),
+          .labels = labels,
+          .label_count = 2,
+          .selected = true },
+    };
+    static const struct table_schema shape = { .name = NAME("t"),
+                                               .column_count = 3,
+                                               .columns = columns };
+    static const char told[] = "\5\x8\2\1x\4\xf0\x9f\x98\x80"
+                               "\6\xd\2\1x\4\xf0\x9f\x98\x80\2\1x\1?"
+                               "\xa\3\x2d\2\x8";
+    for (unsigned known = 0; known < 2; known++) {
+        struct fixture f = { 0 };
+        f.map = make_map(STR("\xfe\xfe\xfe"), STR("\xf7\1\xf8\1\xf7\1"),
+                         known ? (struct str){ told, sizeof told - 1 } : STR(""), &f.err);
+        assert_non_null(f.map);
+        f.plan = rows_plan_new(f.map, &shape, &options, &f.err);
+        assert_non_null(f.plan);
+        begin(&f, WRITE_ROWS_EVENT_V1, STR("\7\0\0\0\0\0\1\0\3\7\0\2\3\2\0\1\1\2"));
+        assert_int_equal(next(&f), 1);
+        if (known) {
+            assert_str(value_str(&f.after[0]), "😀");
+            assert_str(value_str(&f.after[1]), "x,😀");
+        } else {
+            assert_int_equal(f.after[0].kind, VALUE_INVALID);
+            assert_int_equal(f.after[1].kind, VALUE_INVALID);
+        }
+        assert_str(value_str(&f.after[2]), "?");
+        assert_int_equal(next(&f), 1);
+        assert_str(value_str(&f.after[0]), "x");
+        assert_str(value_str(&f.after[1]), "x");
+        end(&f);
+    }
+}
+
+/* The row behind it is read on. */
+static void damaged_json_is_a_value_without_meaning(void **state)
+{
+    (void)state;
+    struct fixture f = { 0 };
+    f.map = make_map(STR("\3\xf5"), STR("\4"), STR(""), &f.err);
+    assert_non_null(f.map);
+    f.plan = rows_plan_new(f.map, NULL, &options, &f.err);
+    assert_non_null(f.plan);
+    begin(&f, WRITE_ROWS_EVENT_V1,
+          STR("\7\0\0\0\0\0\1\0\2\3"
+              "\0\1\0\0\0\3\0\0\0\x0c\x09y"
+              "\0\2\0\0\0\2\0\0\0\4\1"));
+    assert_int_equal(next(&f), 1);
+    assert_int_equal(f.after[1].kind, VALUE_INVALID);
+    assert_str(value_str(&f.after[1]), "\x0c\ty");
+    assert_int_equal(next(&f), 1);
+    assert_int_equal(f.after[0].as.i, 2);
+    assert_str(value_str(&f.after[1]), "true");
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +459,10 @@ int main(void)
         cmocka_unit_test(a_column_that_comes_twice_is_refused),
         cmocka_unit_test(metadata_tells_names_charsets_labels_and_key),
         cmocka_unit_test(a_row_that_is_cut_off_is_damage),
+        cmocka_unit_test(old_times_have_the_fraction_of_the_shape),
+        cmocka_unit_test(hidden_columns_are_no_cells_and_tell_the_past),
+        cmocka_unit_test(a_label_that_the_catalog_cannot_show_is_the_maps_or_unknown),
+        cmocka_unit_test(damaged_json_is_a_value_without_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
