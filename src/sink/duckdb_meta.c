@@ -336,10 +336,15 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
                  params, 3, NULL, err) != 0)
         return -1;
     return sql_rows(s,
-                    "INSERT INTO _tailrace.stream VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                    "?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), "
-                    "make_timestamptz(?::BIGINT), ?, ?, ?, ?, ?, ?, ?::BIGINT <> 0, "
-                    "?, ?, ?, ?)",
+                    "INSERT INTO _tailrace.stream (integration, source_database, "
+                    "source_table, target, lane, state, live_version, copy_version, "
+                    "copy_sequence, copy_progress, joined_epoch, joined_at, "
+                    "first_read_at, last_read_at, rows, schema_json, copy_join, "
+                    "copy_bookmark, bookmark, live_state, copied, held_version, "
+                    "held_epoch, left_version, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                    "?, ?, make_timestamptz(?::BIGINT), make_timestamptz(?::BIGINT), "
+                    "make_timestamptz(?::BIGINT), ?, ?, ?, ?, ?, ?, ?::BIGINT <> 0, ?, "
+                    "?, ?, ?)",
                     params, sizeof(params) / sizeof(params[0]), NULL, err);
 }
 

@@ -359,11 +359,18 @@ static void marks_of_an_older_file_are_read_and_written(void **state)
     fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN bookmark");
     fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN copy_bookmark");
     fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN copy_join");
+    fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN live_state");
+    fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN copied");
+    fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN held_version");
+    fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN held_epoch");
+    fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN left_version");
+    fixture_run(f, "ALTER TABLE _tailrace.stream DROP COLUMN note");
     fixture_reopen(f);
     assert_int_equal(sink_marks(f->sink, f->arena, STR(""), &marks, &err), 0);
     assert_int_equal(marks.stream_count, 1);
     assert_int_equal(marks.streams[0].copy_join, JOIN_REPLACE);
     assert_int_equal(marks.streams[0].bookmark.len, 0);
+    assert_int_equal(marks.streams[0].live_state, STREAM_LIVE);
     (void)fixture_load_one(f, 2, &read);
     fixture_expect(f, MARK, "live|1|NULL|0|replace||key1;next");
     assert_int_equal(sink_marks(f->sink, f->arena, STR(""), &marks, &err), 0);
