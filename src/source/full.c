@@ -142,6 +142,11 @@ void full_reader_close(struct full_reader *r)
 static int open_view(struct full_reader *r, struct error *err)
 {
     r->view_began = clock_mono_us();
+    if (r->o.point != NULL) {
+        int rc = handover_view(r->session, r->t->shape, r->o.point, err);
+        r->view_began = clock_mono_us(); /* it may have waited */
+        return rc;
+    }
     return session_exec(
         r->session, STR("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"), err);
 }

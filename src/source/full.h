@@ -31,6 +31,7 @@
 #include "row/position.h"
 #include "row/value.h"
 #include "source/governor.h"
+#include "source/handover.h"
 
 enum full_method {
     FULL_PAGES = 0, /* keyset pages, resumable, several ranges */
@@ -43,6 +44,9 @@ struct full_options {
     size_t row_limit;      /* option row_limit */
     int64_t view_age_us;   /* option view_age_limit: a view is given up when older */
     bool replace_bad_text; /* option bad_text: replace instead of reject */
+    /* FULL_ONE_VIEW: where in the log the view lies is told here, by handover_view(), as
+     * soon as the first row is asked for. NULL: nobody wants to know. */
+    struct view_point *point;
 };
 
 /* How this table can be read, and why when it is not FULL_PAGES (a sentence in *why). */
