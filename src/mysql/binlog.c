@@ -98,6 +98,13 @@ struct window *binlog_body(struct binlog *b)
     return &b->level[b->in_payload && b->ordinal > 0].body;
 }
 
+size_t binlog_ahead(const struct binlog *b)
+{
+    const struct level *l = &b->level[0];
+    size_t here = window_rest(&l->events).len - l->pending;
+    return b->in_payload && here == 0 ? 1 : here;
+}
+
 const struct binlog_format *binlog_format(const struct binlog *b)
 {
     return b->has_format ? &b->format : NULL;

@@ -173,6 +173,9 @@ int binlog_next(struct binlog *b, struct event *out, struct error *err);
  * TRANSACTION_PAYLOAD_EVENT, whose events are read through it. */
 struct window *binlog_body(struct binlog *b);
 
+/* Bytes that have arrived behind the current event, as far as it is known. */
+size_t binlog_ahead(const struct binlog *b);
+
 /* NULL before the first FORMAT_DESCRIPTION_EVENT. */
 const struct binlog_format *binlog_format(const struct binlog *b);
 void binlog_set_format(struct binlog *b, const struct binlog_format *f);

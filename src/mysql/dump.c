@@ -302,6 +302,11 @@ int dump_next(struct dump *d, struct event *out, struct error *err)
     return 1;
 }
 
+bool dump_is_idle(const struct dump *d)
+{
+    return must_wait(d) && binlog_ahead(d->log) == 0;
+}
+
 struct binlog *dump_binlog(struct dump *d)
 {
     return d->log;

@@ -93,6 +93,9 @@ void dump_close_at(struct dump **d);
  * file. */
 int dump_next(struct dump *d, struct event *out, struct error *err);
 
+/* Nothing has arrived behind the latest event: the next call is likely to wait. */
+bool dump_is_idle(const struct dump *d);
+
 /* Format and bodies of its events; not for binlog_next(). */
 struct binlog *dump_binlog(struct dump *d);
 

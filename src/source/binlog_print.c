@@ -53,20 +53,32 @@ static void field_hex(const struct binlog_print *p, const char *name, struct str
     field_text(p, name, buf_str(&hex));
 }
 
+static void add_place(const struct binlog_print *p, const struct event *e)
+{
+    if (p->json && p->file != NULL)
+        emit_text(p->out, "file", str_of(p->file));
+    if (p->json)
+        emit_number(p->out, "offset", e->offset);
+    else if (p->file != NULL)
+        buf_printf(p->out, "%s:%" PRIu64, p->file, e->offset);
+    else
+        buf_printf(p->out, "%" PRIu64, e->offset);
+}
+
 static void begin_event(const struct binlog_print *p, const struct event *e)
 {
     char when[WHEN_TEXT_MAX];
     int64_t at = (int64_t)e->header.timestamp * US_PER_S;
     const char *type = event_type_name(e->header.type);
     if (!p->json) {
-        buf_printf(p->out, "%" PRIu64, e->offset);
+        add_place(p, e);
         if (e->packed)
             buf_printf(p->out, "/%u", e->ordinal);
         buf_printf(p->out, "  %s  %s", emit_when(when, at), type);
         return;
     }
     buf_add_char(p->out, '{');
-    emit_number(p->out, "offset", e->offset);
+    add_place(p, e);
     if (e->packed)
         emit_number(p->out, "packed", e->ordinal);
     emit_text(p->out, "type", str_of(type));
@@ -532,7 +544,7 @@ void binlog_print_row(const struct binlog_print *p, const struct event *e,
         return;
     }
     buf_add_char(out, '{');
-    emit_number(out, "offset", e->offset);
+    add_place(p, e);
     emit_number(out, "row", row->number);
     emit_text(out, "op", str_of(ops[row->kind]));
     emit_text(out, "database", row->shape->database);

@@ -6,7 +6,8 @@
  * "row" (its number in the event), "op", database, table, "before" and "after". In those,
  * numbers are numbers, decimals, text, times and JSON are texts as the server prints
  * them, bytes are {"hex": ...}, bytes that are no text of their charset {"invalid": ...};
- * a column that the image does not have is left out.
+ * a column that the image does not have is left out. What comes from a server also names
+ * the file: {"file", "offset", ...}, FILE:OFFSET.
  *
  * Thread: any.
  */
@@ -22,7 +23,8 @@
 #include <stdbool.h>
 
 struct binlog_print {
-    struct buf *out; /* borrowed */
+    struct buf *out;  /* borrowed */
+    const char *file; /* borrowed: named in front of every offset; NULL: not */
     bool json;
     bool all; /* people see statements whole */
 };

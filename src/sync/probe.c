@@ -137,3 +137,16 @@ int probe_binlog(const struct binlog_dump_options *o, const struct binlog_dump_s
 {
     return binlog_dump_file(o, sink, c, err);
 }
+
+int probe_binlog_source(const struct probe_request *r,
+                        const struct binlog_dump_options *o,
+                        const struct binlog_dump_sink *sink, struct cancel *c,
+                        struct error *err)
+{
+    struct source *source = source_new(r->url, r->password, err);
+    if (source == NULL)
+        return -1;
+    int rc = binlog_dump_source(source, o, sink, c, err);
+    source_free(source);
+    return rc;
+}

@@ -46,6 +46,12 @@ int probe_check(struct arena *a, const struct probe_request *r,
 int probe_binlog(const struct binlog_dump_options *o, const struct binlog_dump_sink *sink,
                  struct cancel *c, struct error *err);
 
+/* Those of a server's log; only url and password of the request matter. */
+int probe_binlog_source(const struct probe_request *r,
+                        const struct binlog_dump_options *o,
+                        const struct binlog_dump_sink *sink, struct cancel *c,
+                        struct error *err);
+
 /* What the destination has of an integration; nothing where its file does not exist. In
  * the arena. */
 int probe_marks(struct arena *a, const struct integration *i, struct cancel *c,
