@@ -261,7 +261,8 @@ static int ours_on(const struct task *t, const struct source *source, struct ses
                                     .found = found,
                                     .method = full_method_of(found, false, &why),
                                     .pace = pace };
-        rc = full_split(s, a, table.shape, found, connections, &ranges, &count, &err);
+        struct full_cut cut = { table.shape, found, connections };
+        rc = full_split(s, a, &cut, &ranges, &count, &err);
         for (size_t i = 0; rc == 0 && i < count && i < CONNECTIONS_MAX; i++)
             parts[i] =
                 (struct part){ .source = source, .table = &table, .range = ranges[i] };
