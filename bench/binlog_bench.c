@@ -8,17 +8,21 @@
  *   avro    the same, the cells encoded as Avro, blocks dropped
  *
  *   binlog_bench MODE FILE
+ *   binlog_bench MODE NAME SOURCE-URL     the log of that name, from the server
  *
- * The file is read into memory before the clock starts. Prints one JSON object: rows
- * changed, bytes (of the log, or Avro), seconds of wall and of this process, its peak
- * resident MiB less the file.
+ * A file is read into memory before the clock starts. Prints one JSON object: rows
+ * changed, bytes (of Avro, from a server of events), seconds of wall and of this process,
+ * its peak resident MiB less the file. The password comes from TAILRACE_SOURCE_PASSWORD.
  */
 #include "avro/encode.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "config/url.h"
 #include "mysql/binlog.h"
+#include "mysql/dump.h"
 #include "mysql/rows.h"
 #include "mysql/table_map.h"
+#include "source/source.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -144,7 +148,7 @@ static int read_event(struct bench *b, struct binlog *log, const struct event *e
 
 /* ---- files ---- */
 
-static int read_log(struct bench *b, struct str file)
+static int read_file(struct bench *b, struct str file)
 {
     struct binlog_options o = { .name = "log",
                                 .row_limit = ROW_LIMIT,
@@ -195,6 +199,55 @@ static int load(const char *path, struct str *out)
     return 0;
 }
 
+/* ---- servers ---- */
+
+/* The events of one file, up to where the server goes on with the next. */
+static int read_dump(struct bench *b, struct session *session, struct str name,
+                     struct error *err)
+{
+    struct dump_options o = { .file = name,
+                              .offset = 4,
+                              .non_block = true,
+                              .row_limit = ROW_LIMIT,
+                              .event_limit = ROW_LIMIT };
+    struct event e;
+    int got = -1;
+    struct dump *d = dump_open(session, &o, err);
+    while (d != NULL && (got = dump_next(d, &e, err)) == 1) {
+        b->counts.bytes += e.header.size;
+        if (e.header.type == ROTATE_EVENT && dump_place(d)->real)
+            break;
+        if (read_event(b, dump_binlog(d), &e, err) != 0) {
+            got = -1;
+            break;
+        }
+    }
+    dump_close(d);
+    return got < 0 ? -1 : 0;
+}
+
+static int read_server(struct bench *b, const char *url, struct str name)
+{
+    struct error err = { 0 };
+    struct url_source where;
+    struct secret *in_url = NULL;
+    struct arena *a = arena_new((size_t)1 << 20);
+    struct secret *password = secret_take_env("TAILRACE_SOURCE_PASSWORD");
+    struct source *source = NULL;
+    struct session *s = NULL;
+    if (url_parse_source(a, str_of(url), &where, &in_url, &err) == 0)
+        source = source_new(&where, password, &err);
+    if (source != NULL)
+        s = source_connect(source, 0, NULL, &err);
+    int rc = s == NULL ? -1 : read_dump(b, s, name, &err);
+    source_disconnect(s);
+    source_free(source);
+    secret_free(password);
+    secret_free(in_url);
+    arena_free(a);
+    return rc == 0 ? 0 : fail("reading", err.text);
+}
+
 /* ---- the program ---- */
 
 static double client_seconds(void)
@@ -229,29 +282,35 @@ static int find_mode(const char *text, enum mode *out)
     return fail("unknown mode", text);
 }
 
+static int run(struct bench *b, int argc, char **argv, struct str file)
+{
+    if (argc == 4)
+        return read_server(b, argv[3], str_of(argv[2]));
+    if (b->mode != MODE_LIMIT)
+        return read_file(b, file);
+    touch(b, file);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    struct str file;
+    struct str file = { 0 };
     struct bench *b = xcalloc(1, sizeof *b);
-    if (argc != 3 || find_mode(argv[1], &b->mode) != 0)
-        return fail("usage", "binlog_bench limit|events|rows|avro FILE"), 2;
-    if (load(argv[2], &file) != 0)
+    if (argc < 3 || argc > 4 || find_mode(argv[1], &b->mode) != 0)
+        return fail("usage", "limit|events|rows|avro FILE, or NAME URL"), 2;
+    if (argc == 3 && load(argv[2], &file) != 0)
         return 2;
     b->maps = table_maps_new(table_free);
     b->reader = rows_reader_new(ROW_LIMIT);
     double client = client_seconds();
     int64_t began = clock_mono_us();
-    int rc = 0;
-    if (b->mode == MODE_LIMIT)
-        touch(b, file);
-    else
-        rc = read_log(b, file);
+    int rc = run(b, argc, argv, file);
     double wall = (double)(clock_mono_us() - began) / 1e6;
     client = client_seconds() - client;
     printf("{\"rows\": %" PRIu64 ", \"bytes\": %" PRIu64
            ", \"wall\": %.3f, \"client\": %.3f, \"mib\": %ld, \"seen\": %" PRIu64 "}\n",
-           b->counts.rows, b->mode == MODE_AVRO ? b->counts.bytes : (uint64_t)file.len,
-           wall, client, peak_mib() - (long)(file.len >> 20), b->seen);
+           b->counts.rows, b->counts.bytes, wall, client,
+           peak_mib() - (long)(file.len >> 20), b->seen);
     rows_reader_free(b->reader);
     table_maps_free(b->maps);
     free((void *)(uintptr_t)file.ptr);
