@@ -79,15 +79,47 @@ void buf_add_text(struct buf *b, const char *text)
 
 void buf_add_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    char *to = b->len < b->cap && !b->failed ? b->data + b->len : buf_reserve(b, 1);
+    if (to == NULL)
+        return;
+    *to = c;
+    buf_advance(b, 1);
+}
+
+static void add_decimal(struct buf *b, uint64_t v, bool negative)
+{
+    char text[24];
+    size_t at = sizeof text;
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    if (negative)
+        text[--at] = '-';
+    buf_add(b, text + at, sizeof text - at);
+}
+
+void buf_add_u64(struct buf *b, uint64_t v)
+{
+    add_decimal(b, v, false);
+}
+
+void buf_add_i64(struct buf *b, int64_t v)
+{
+    add_decimal(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+    char small[128];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(small, sizeof small, fmt, args);
     va_end(args);
+    if (n > 0 && (size_t)n < sizeof small) {
+        buf_add(b, small, (size_t)n);
+        return;
+    }
     char *to = n <= 0 ? NULL : buf_reserve(b, (size_t)n);
     if (to == NULL)
         return;
@@ -147,8 +179,12 @@ void buf_add_json(struct buf *b, struct str s)
     buf_add_char(b, '"');
     while (i < s.len) {
         unsigned char c = (unsigned char)s.ptr[i];
+        if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\') {
+            i++;
+            continue;
+        }
         unsigned n = str_utf8_next((struct str){ s.ptr + i, s.len - i }, NULL);
-        if (n != 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F) {
+        if (n > 1) {
             i += n;
             continue;
         }

@@ -46,7 +46,7 @@ void emit_text_or_null(struct buf *b, const char *key, struct str text)
 void emit_number(struct buf *b, const char *key, uint64_t number)
 {
     start(b, key);
-    buf_printf(b, "%" PRIu64, number);
+    buf_add_u64(b, number);
 }
 
 void emit_bool(struct buf *b, const char *key, bool yes)

@@ -6,7 +6,6 @@
 #include "mysql/type.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,9 +328,9 @@ static int print_integer(struct str body, unsigned width, bool is_signed, struct
     if (r.bad)
         return malformed("an integer leaves its container", err);
     if (is_signed)
-        buf_printf(out, "%" PRId64, (int64_t)(v << spare) >> spare);
+        buf_add_i64(out, (int64_t)(v << spare) >> spare);
     else
-        buf_printf(out, "%" PRIu64, v);
+        buf_add_u64(out, v);
     return 0;
 }
 

@@ -53,30 +53,57 @@ bool temporal_in_range(const struct temporal_fields *f)
            f->minute <= 59 && f->second <= 59 && f->micro <= 999999;
 }
 
+/* The last `width` digits of v. */
+static void put_digits(char *text, unsigned v, unsigned width)
+{
+    for (unsigned i = width; i-- > 0; v /= 10)
+        text[i] = (char)('0' + v % 10);
+}
+
+/* The end of every form: the fraction, if any, and the NUL. */
 static unsigned add_fraction(char *text, unsigned at, unsigned micro, unsigned fraction)
 {
-    char digits[12];
-    if (fraction == 0)
-        return at;
-    (void)snprintf(digits, sizeof digits, ".%06u", micro % 1000000);
-    unsigned n = fraction < 6 ? fraction : 6;
-    memcpy(text + at, digits, n + 1);
-    text[at + n + 1] = '\0';
-    return at + n + 1;
+    char digits[6];
+    unsigned n = fraction < sizeof digits ? fraction : (unsigned)sizeof digits;
+    if (n > 0) {
+        put_digits(digits, micro, sizeof digits);
+        text[at] = '.';
+        memcpy(text + at + 1, digits, n);
+        at += n + 1;
+    }
+    text[at] = '\0';
+    return at;
 }
 
 static unsigned write_date(const struct temporal_fields *f, char *text)
 {
-    return (unsigned)snprintf(text, TEMPORAL_TEXT_MAX, "%04u-%02u-%02u", f->year % 10000,
-                              f->month % 100, f->day % 100);
+    put_digits(text, f->year, 4);
+    text[4] = '-';
+    put_digits(text + 5, f->month, 2);
+    text[7] = '-';
+    put_digits(text + 8, f->day, 2);
+    text[10] = '\0';
+    return 10;
+}
+
+/* "hh:mm:ss", or with three digits of hours from 100 on. */
+static unsigned write_clock(char *text, unsigned hour, unsigned minute, unsigned second)
+{
+    unsigned at = hour > 99 ? 3 : 2;
+    put_digits(text, hour, at);
+    text[at] = ':';
+    put_digits(text + at + 1, minute, 2);
+    text[at + 3] = ':';
+    put_digits(text + at + 4, second, 2);
+    return at + 6;
 }
 
 static unsigned write_datetime(const struct temporal_fields *f, unsigned fraction,
                                char *text)
 {
     unsigned at = write_date(f, text);
-    at += (unsigned)snprintf(text + at, TEMPORAL_TEXT_MAX - at, " %02u:%02u:%02u",
-                             f->hour % 100, f->minute % 100, f->second % 100);
+    text[at++] = ' ';
+    at += write_clock(text + at, f->hour % 100, f->minute, f->second);
     return add_fraction(text, at, f->micro, fraction);
 }
 
@@ -107,10 +134,11 @@ static unsigned write_time(int64_t us, unsigned fraction, char *text)
 {
     uint64_t v = us < 0 ? (uint64_t)-us : (uint64_t)us;
     uint64_t seconds = v / (uint64_t)US_PER_S;
-    unsigned at =
-        (unsigned)snprintf(text, TEMPORAL_TEXT_MAX, "%s%02u:%02u:%02u", us < 0 ? "-" : "",
-                           (unsigned)(seconds / 3600 % 1000),
-                           (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
+    unsigned at = 0;
+    if (us < 0)
+        text[at++] = '-';
+    at += write_clock(text + at, (unsigned)(seconds / 3600 % 1000),
+                      (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
     return add_fraction(text, at, (unsigned)(v % (uint64_t)US_PER_S), fraction);
 }
 

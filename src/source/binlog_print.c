@@ -462,10 +462,10 @@ static void add_cell(struct buf *out, const struct column *c, const struct value
         buf_add_text(out, "null");
         return;
     case VALUE_INT:
-        buf_printf(out, "%" PRId64, v->as.i);
+        buf_add_i64(out, v->as.i);
         return;
     case VALUE_UINT:
-        buf_printf(out, "%" PRIu64, v->as.u);
+        buf_add_u64(out, v->as.u);
         return;
     case VALUE_FLOAT:
         add_real(out, (double)v->as.f, 9);

@@ -93,6 +93,22 @@ static void prints_formatted_text(void **state)
     assert_str(buf_str(&b), "ab-42");
 }
 
+static void writes_decimal_numbers(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 100);
+    buf_add_u64(&b, 0);
+    buf_add_char(&b, ' ');
+    buf_add_u64(&b, UINT64_MAX);
+    buf_add_char(&b, ' ');
+    buf_add_i64(&b, -10);
+    buf_add_char(&b, ' ');
+    buf_add_i64(&b, INT64_MIN);
+    assert_str(buf_str(&b), "0 18446744073709551615 -10 -9223372036854775808");
+    buf_done(&b);
+}
+
 static void writes_hexadecimal(void **state)
 {
     (void)state;
@@ -152,6 +168,7 @@ int main(void)
         cmocka_unit_test(clearing_forgets_content_and_failure),
         cmocka_unit_test(reserved_bytes_count_only_when_advanced),
         cmocka_unit_test(prints_formatted_text),
+        cmocka_unit_test(writes_decimal_numbers),
         cmocka_unit_test(writes_hexadecimal),
         cmocka_unit_test(json_strings_escape_what_they_must),
         cmocka_unit_test(taken_memory_is_the_callers),
