@@ -9,10 +9,11 @@
 #define COM_REGISTER_SLAVE 0x15u
 #define COM_BINLOG_DUMP_GTID 0x1eu
 
-/* Flags of the commands; the second means something else in each family. */
+/* Flags of the commands. */
 #define FLAG_NON_BLOCK 1u
-#define FLAG_HEARTBEAT_V2 2u /* MySQL 8.0.26 and later; ignored before */
-#define FLAG_ANNOTATE 2u     /* MariaDB */
+/* MySQL 8.0.26 and later: heartbeats of version 2; ignored before. MariaDB: the
+ * statements behind rows. */
+#define FLAG_HEARTBEAT_V2_OR_ANNOTATE 2u
 
 #define NAME_TO_SERVER "tailrace" /* the host in SHOW REPLICAS */
 
@@ -70,7 +71,7 @@ int dump_build_by_gtid(struct buf *out, const struct gtid_set *gtids, uint32_t s
     add_le(out, DUMP_FILE_HEAD, 8);
     add_le(out, set.len, 4);
     buf_add_str(out, buf_str(&set));
-    return buf_check(out, "a set of GTIDs", err);
+    return 0;
 }
 
 /* --- who we are -----------------------------------------------------------------------
@@ -221,19 +222,15 @@ int dump_start(struct session *s, const struct dump_options *o, uint32_t *server
         announce(s, o, err) != 0 || register_us(s, *server_id, err) != 0)
         return -1;
     uint16_t flags = o->non_block ? FLAG_NON_BLOCK : 0;
-    if (!session_is_mariadb(s))
-        flags |= FLAG_HEARTBEAT_V2;
-    else if (!o->no_annotations)
-        flags |= FLAG_ANNOTATE;
-    uint8_t command = COM_BINLOG_DUMP;
-    if (o->gtids != NULL) {
-        command = COM_BINLOG_DUMP_GTID;
-        if (dump_build_by_gtid(&body, o->gtids, *server_id, flags, err) != 0)
-            return -1;
-    } else {
+    if (!session_is_mariadb(s) || !o->no_annotations)
+        flags |= FLAG_HEARTBEAT_V2_OR_ANNOTATE;
+    uint8_t command = o->gtids != NULL ? COM_BINLOG_DUMP_GTID : COM_BINLOG_DUMP;
+    int rc = 0;
+    if (o->gtids != NULL)
+        rc = dump_build_by_gtid(&body, o->gtids, *server_id, flags, err);
+    else
         dump_build_by_place(&body, o, *server_id, flags);
-        if (buf_check(&body, "the name of a log", err) != 0)
-            return -1;
-    }
+    if (rc != 0 || buf_check(&body, "the start of a dump", err) != 0)
+        return -1;
     return packet_command(session_packets(s), command, buf_str(&body), err);
 }

@@ -56,7 +56,7 @@ static void field_hex(const struct binlog_print *p, const char *name, struct str
 static void add_place(const struct binlog_print *p, const struct event *e)
 {
     if (p->json && p->file != NULL)
-        emit_text(p->out, "file", str_of(p->file));
+        emit_text(p->out, "log", str_of(p->file));
     if (p->json)
         emit_number(p->out, "offset", e->offset);
     else if (p->file != NULL)

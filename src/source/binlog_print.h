@@ -7,7 +7,7 @@
  * numbers are numbers, decimals, text, times and JSON are texts as the server prints
  * them, bytes are {"hex": ...}, bytes that are no text of their charset {"invalid": ...};
  * a column that the image does not have is left out. What comes from a server also names
- * the file: {"file", "offset", ...}, FILE:OFFSET.
+ * the file: {"log", "offset", ...}, FILE:OFFSET.
  *
  * Thread: any.
  */
