@@ -17,6 +17,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from support import log_workload  # noqa: E402
 from support.program import Program  # noqa: E402
 from support.proxy import FaultProxy  # noqa: E402
 
@@ -148,6 +149,22 @@ def make_database(request):
     yield make
     for server, name in made:
         server.run(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+@pytest.fixture
+def make_workload(make_database):
+    """A function (server, seed, **options) that sets up a random workload on a database of its own."""
+    made = []
+
+    def make(server, seed, **options):
+        w = log_workload.Workload(server.connect, server.port, make_database(server, f"_{len(made)}"), seed, **options)
+        made.append(w)
+        w.setup()
+        return w
+
+    yield make
+    for w in made:  # what is prepared keeps a database from being dropped
+        w.close()
 
 
 @pytest.fixture

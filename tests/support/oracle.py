@@ -115,6 +115,8 @@ class TableCheck:
         self.check_types(types, rows)
         shape = [(c.target, types[c.target]) for c in self.columns]
         copied = list(self.copy.values(self.schema, self.target, shape, self.newest()))
+        if self.way == "log":
+            rows, copied = self.without_signs_of_zero(rows), self.without_signs_of_zero(copied)
         rejected = self.rejected()
         self.report.counts[self.label] = (len(rows), len(copied), rejected)
         self.report.rows += len(rows)
@@ -128,11 +130,19 @@ class TableCheck:
             self.match_as_multisets(rows, copied)
         self.check_system(types, len(copied))
 
+    def without_signs_of_zero(self, rows):
+        """DuckDB keeps one value for a run of zeros, whatever their signs (1.5: constant and RLE compression)."""
+        floats = [i for i, c in enumerate(self.columns) if c.data_type in ("float", "double")]
+        zeros = {bytes(7) + b"\x80": bytes(8), bytes(3) + b"\x80": bytes(4)}
+        if not floats:
+            return rows
+        return [tuple(zeros.get(v, v) if i in floats else v for i, v in enumerate(row)) for row in rows]
+
     def newest(self):
         """What of the copy stands for the source now."""
         if self.way == "full":
             return ""
-        if self.way == "key":
+        if self.way in ("key", "log"):
             return "WHERE _sdc_deleted_at IS NULL"
         key = [c.target for c in self.columns if c.name in self.table.key] if self.keyed else [KEYLESS[0]]
         return (f"QUALIFY row_number() OVER (PARTITION BY {', '.join(map(ident, key))} ORDER BY _sdc_table_version DESC, "
@@ -144,8 +154,11 @@ class TableCheck:
         names = [n for n, _ in have]
         if self.table.prefix_key:
             names = [n for n in names if n != KEYLESS[0]]
-        # Read by key, the replication key comes right behind the table's key.
-        if names != want if self.way == "full" else sorted(names) != sorted(want):
+        if self.way == "log":  # columns that the source no longer has stay
+            wrong = not set(want) <= set(names)
+        else:  # Read by key, the replication key comes right behind the table's key.
+            wrong = names != want if self.way == "full" else sorted(names) != sorted(want)
+        if wrong:
             self.add("columns or their order", source=want, copy=names)
             return False
         for name, kind in system:
@@ -157,6 +170,8 @@ class TableCheck:
         for i, column in enumerate(self.columns):
             promoted = column.column_type == "tinyint(1)" and any(r[i] not in (None, 0, 1) for r in rows)
             want = column.duck_types(promoted)
+            if self.way == "log" and column.column_type == "tinyint(1)" and not promoted:
+                want = want + column.duck_types(True)  # there was such a value once
             self.report.types.add((re.sub(r"^(enum|set)\(.*", r"\1", column.column_type), types[column.target]))
             if types[column.target] not in want:
                 self.add("type", column=column.name, source=f"{column.column_type}: {' or '.join(want)}",
@@ -256,7 +271,7 @@ class TableCheck:
 def compare(source, copy, tables, schema, target=None, row_limit=128 << 20, way="full"):
     """source: Source; copy: Copy; tables: [Table] as Source.tables() gives them; schema: the destination's.
     target: a function from Table to the copy's table name. way: how the tables were copied: whole ("full"), by key
-    ("key"), or with every version kept ("append", where the newest ones count). Returns a Report."""
+    ("key"), from the log ("log"), or with every version kept ("append", where the newest ones count). Returns a Report."""
     report = Report()
     twice = [n for n, k in collections.Counter(t.name.lower() for t in tables).items() if k > 1]
     for table in tables:
