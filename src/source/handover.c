@@ -408,6 +408,18 @@ static struct session *open_locker(const struct source *source, struct cancel *c
     return NULL;
 }
 
+int handover_can_lock(struct session *s, const struct table_schema *table, bool *can,
+                      struct error *err)
+{
+    if (session_exec(s, STR("SET SESSION lock_wait_timeout = 1"), err) != 0)
+        return -1;
+    enum lock_answer answer = lock_table(s, table, err);
+    if (answer == LOCK_ERROR)
+        return -1;
+    *can = answer != LOCK_DENIED;
+    return session_exec(s, STR("UNLOCK TABLES"), err);
+}
+
 /* 1 every table was locked for a moment, 0 that cannot be done here. */
 static int wait_each_lock(struct session *locker, const struct handover_wait *w,
                           struct error *err)

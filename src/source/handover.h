@@ -76,6 +76,11 @@ int handover_visible(struct session *s, const struct handover_wait *w, struct st
 int handover_end(struct session *s, struct arena *a, struct log_position *p1,
                  struct error *err);
 
+/* May the account lock this table, as handover_visible() would? Tries it for a moment, on
+ * this session. */
+int handover_can_lock(struct session *s, const struct table_schema *table, bool *can,
+                      struct error *err);
+
 /* --- one view --------------------------------------------------------------------------
  */
 

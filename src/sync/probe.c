@@ -56,6 +56,23 @@ struct catalog *probe_discover(struct arena *a, const struct probe_request *r,
     return found;
 }
 
+int probe_source(struct arena *a, const struct probe_request *r, struct cancel *c,
+                 struct check_list *out, struct error *err)
+{
+    struct source *source = source_new(r->url, r->password, err);
+    if (source == NULL)
+        return -1;
+    struct session *session = source_connect(source, PATIENCE_US, c, err);
+    struct discover_request d = { .databases = r->url->databases,
+                                  .database_count = r->url->database_count };
+    struct catalog *found = session == NULL ? NULL : source_discover(session, &d, err);
+    int rc = found == NULL ? -1 : source_check(session, a, found, out, err);
+    catalog_free(found);
+    source_disconnect(session);
+    source_free(source);
+    return rc;
+}
+
 /* --- what a person said of a table -----------------------------------------------------
  */
 

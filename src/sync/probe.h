@@ -1,7 +1,7 @@
 /* src/sync/probe.h
  *
- * Looking at a source or a destination outside a run: `tailrace discover`, the first half
- * of `tailrace sync`.
+ * Looking at a source or a destination outside a run: `tailrace discover` and `check`,
+ * the first half of `tailrace sync`.
  *
  * Thread: the caller's.
  */
@@ -14,6 +14,7 @@
 #include "row/catalog.h"
 #include "sink/sink.h"
 #include "source/binlog_dump.h"
+#include "source/check.h"
 #include "state/state.h"
 #include "sync/options.h"
 
@@ -29,6 +30,11 @@ struct probe_request {
  */
 struct catalog *probe_discover(struct arena *a, const struct probe_request *r,
                                struct cancel *c, struct str *server, struct error *err);
+
+/* Connect, discover, and see whether the server gives what a copy and the log need. In
+ * the arena. */
+int probe_source(struct arena *a, const struct probe_request *r, struct cancel *c,
+                 struct check_list *out, struct error *err);
 
 /* A table of a source, and how a person wants it replicated. */
 struct probe_table {

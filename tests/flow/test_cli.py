@@ -6,9 +6,9 @@ import pytest
 
 from support import exits
 
-COMMANDS = ["discover", "sync", "run", "reset", "integration", "select", "apply", "export", "stop", "status", "logs", "report",
+COMMANDS = ["check", "discover", "sync", "run", "reset", "integration", "select", "apply", "export", "stop", "status", "logs", "report",
             "schema", "state", "sql", "binlog", "version"]
-LATER = ["check", "verify", "serve"]
+LATER = ["verify", "serve"]
 
 
 @pytest.fixture
