@@ -82,7 +82,9 @@ struct dump_options {
 
 struct dump;
 
-/* NULL with err on failure; the session is then to be closed, too. */
+/* NULL with err on failure; the session is then to be closed, too. A server that has
+ * nothing to send notices a closed dump at one of its next heartbeats: until then it
+ * lists the replica, and its server id is taken. */
 struct dump *dump_open(struct session *s, const struct dump_options *o,
                        struct error *err);
 void dump_close(struct dump *d); /* NULL is fine; the session is closed after it */
