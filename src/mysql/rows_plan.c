@@ -194,7 +194,7 @@ static int take_fraction(struct rows_plan *p, unsigned i, const struct column *c
 {
     if (!rows_is_unmeasured(p->map, i))
         return 0;
-    if (c == NULL)
+    if (c == NULL || c->type == TYPE_UNSUPPORTED)
         return error_set(err, ERR_SCHEMA,
                          "column %u of '" STR_FMT "' is a time in MariaDB's form before "
                          "10.1, whose length is not known",
