@@ -149,6 +149,19 @@ static bool may_be_cut(const struct column *c, struct str label)
     return false;
 }
 
+static int convert_label(struct rows_plan *p, const struct charset *cs, struct str raw,
+                         struct str *out)
+{
+    CLEANUP(buf_done) struct buf utf8;
+    buf_init(&utf8, raw.len * 4 + 16);
+    if (charset_is_binary(cs))
+        buf_add_str(&utf8, raw);
+    else if (charset_to_utf8(cs, p->map->family, raw, CHARSET_REJECT, &utf8, NULL) != 0)
+        return -1;
+    *out = arena_str(p->arena, buf_str(&utf8));
+    return 0;
+}
+
 /* Labels in UTF-8; ptr NULL where the label is not known. The map has them in the
  * column's charset, and all of them; a shape may have them cut. */
 static int take_labels(struct rows_plan *p, struct rows_column *r, struct error *err)
@@ -161,21 +174,12 @@ static int take_labels(struct rows_plan *p, struct rows_column *r, struct error 
     struct str *labels = ARENA_ARRAY(p->arena, struct str, c->label_count + 1u);
     r->labels = labels;
     for (unsigned i = 0; i < c->label_count; i++) {
-        CLEANUP(buf_done) struct buf utf8;
-        if (cs == NULL) {
+        if (cs == NULL)
             labels[i] = may_be_cut(c, c->labels[i]) ? (struct str){ 0 } : c->labels[i];
-            continue;
-        }
-        struct str raw = r->map.labels[i];
-        buf_init(&utf8, raw.len * 4 + 16);
-        if (charset_is_binary(cs))
-            buf_add_str(&utf8, raw);
-        else if (charset_to_utf8(cs, p->map->family, raw, CHARSET_REJECT, &utf8, NULL) !=
-                 0)
+        else if (convert_label(p, cs, r->map.labels[i], &labels[i]) != 0)
             return error_set(err, ERR_SCHEMA,
                              "label %u of column '" STR_FMT "' is no text", i + 1,
                              STR_ARG(c->name));
-        labels[i] = arena_str(p->arena, buf_str(&utf8));
     }
     return 0;
 }
