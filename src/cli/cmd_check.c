@@ -89,7 +89,7 @@ static int run_check(struct cli *cli, struct error *err)
 const struct command cmd_check = {
     .name = "check",
     .operands = "SOURCE",
-    .summary = "test a source: connection, privileges, and what its binary log gives",
+    .summary = "test a source: connection, privileges, binary log",
     .text =
         "Connects and looks at everything that a copy of the named databases and "
         "following their changes by the binary log need: settings of the log, how long "

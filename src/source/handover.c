@@ -1,11 +1,10 @@
 /* See handover.h. */
-#include "source/handover.h"
-
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "mysql/gtid.h"
 #include "mysql/gtid_maria.h"
 #include "mysql/log_status.h"
+#include "source/handover_internal.h"
 #include "source/source.h"
 
 #include <inttypes.h>
@@ -19,13 +18,6 @@
 #define POLL_MOST_US (200 * 1000)
 #define ANSWER_BYTES ((size_t)64 << 20)
 #define SQL_BYTES (64u << 20) /* a set of GTIDs has no other ceiling */
-/* A view is opened again so often in the hope that nothing is committed meanwhile. */
-#define QUIET_TRIES 20
-#define QUIET_PAUSE_US (25 * 1000)
-#define VIEW_LOCK_TRIES 5
-
-#define VIEW_SQL "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-
 enum {
     NUMBER_DB_DENIED = 1044,
     NUMBER_ACCESS_DENIED = 1045,
@@ -58,23 +50,23 @@ int handover_compare(struct str file, uint64_t offset, struct str with_file,
     return 0;
 }
 
-static int no_log(struct error *err)
+int handover_no_log(struct error *err)
 {
     (void)error_set(err, ERR_CONFIG, "the server writes no binary log (log_bin is OFF)");
     err->hint = "Turn the binary log on at the server; `tailrace check` says how.";
     return -1;
 }
 
-static int read_end(struct session *s, struct arena *a, struct log_status *out,
-                    struct error *err)
+int handover_read_end(struct session *s, struct arena *a, struct log_status *out,
+                      struct error *err)
 {
     if (log_status_read(s, a, out, err) != 0)
         return -1;
-    return out->on ? 0 : no_log(err);
+    return out->on ? 0 : handover_no_log(err);
 }
 
 /* Is every transaction of this server numbered? */
-static int gtid_is_on(struct session *s, struct arena *a, bool *on, struct error *err)
+int handover_gtid_is_on(struct session *s, struct arena *a, bool *on, struct error *err)
 {
     struct str mode;
     *on = false;
@@ -118,8 +110,8 @@ static int canonical_gtids(struct arena *a, struct str text, struct str *out,
     return 0;
 }
 
-static int read_gtids(struct session *s, struct arena *a, struct str sql, struct str *out,
-                      struct error *err)
+int handover_gtids(struct session *s, struct arena *a, struct str sql, struct str *out,
+                   struct error *err)
 {
     struct str text;
     if (session_query_text(s, a, sql, &text, err) != 0)
@@ -127,10 +119,7 @@ static int read_gtids(struct session *s, struct arena *a, struct str sql, struct
     return canonical_gtids(a, text, out, err);
 }
 
-#define SQL_EXECUTED STR("SELECT @@global.gtid_executed")
-#define SQL_OWNED STR("SELECT @@global.gtid_owned")
-
-static struct str own_uuid(struct session *s, struct arena *a)
+struct str handover_uuid(struct session *s, struct arena *a)
 {
     return session_is_mariadb(s) ? (struct str){ 0 }
                                  : arena_str(a, session_facts(s)->server_uuid);
@@ -160,17 +149,17 @@ static int read_snapshot(struct session *s, struct arena *a, struct str *file,
 }
 
 /* Open a view, read its place. On success the view is open. */
-static int snapshot_view(struct session *s, struct arena *a, struct log_position *p,
-                         struct error *err)
+int handover_snapshot(struct session *s, struct arena *a, struct log_position *p,
+                      struct error *err)
 {
-    *p = (struct log_position){ .server = own_uuid(s, a) };
+    *p = (struct log_position){ .server = handover_uuid(s, a) };
     if (session_exec(s, STR(VIEW_SQL), err) != 0)
         return error_wrap(err, "opening a view");
     return read_snapshot(s, a, &p->file, &p->offset, err);
 }
 
-static int add_maria_gtid(struct session *s, struct arena *a, struct log_position *p,
-                          struct error *err)
+int handover_add_gtid(struct session *s, struct arena *a, struct log_position *p,
+                      struct error *err)
 {
     return session_is_mariadb(s) && p->file.len > 0
                ? log_gtid_at(s, a, p->file, p->offset, &p->gtid, err)
@@ -181,7 +170,7 @@ static int add_maria_gtid(struct session *s, struct arena *a, struct log_positio
 static int snapshot_place(struct session *s, struct arena *a, struct log_position *p,
                           struct error *err)
 {
-    int rc = snapshot_view(s, a, p, err);
+    int rc = handover_snapshot(s, a, p, err);
     struct error ignored = { 0 };
     if (session_is_usable(s))
         (void)session_exec(s, STR("ROLLBACK"), &ignored);
@@ -194,11 +183,12 @@ int handover_start(struct session *s, struct arena *a, struct log_position *p0,
     struct log_status end;
     bool gtids;
     *p0 = (struct log_position){ 0 };
-    if (read_end(s, a, &end, err) != 0 || gtid_is_on(s, a, &gtids, err) != 0)
+    if (handover_read_end(s, a, &end, err) != 0 ||
+        handover_gtid_is_on(s, a, &gtids, err) != 0)
         return -1;
     if (gtids) {
-        p0->server = own_uuid(s, a);
-        if (read_gtids(s, a, SQL_EXECUTED, &p0->gtid, err) != 0)
+        p0->server = handover_uuid(s, a);
+        if (handover_gtids(s, a, SQL_EXECUTED, &p0->gtid, err) != 0)
             return -1;
         if (p0->gtid.len > 0)
             return 0;
@@ -207,9 +197,9 @@ int handover_start(struct session *s, struct arena *a, struct log_position *p0,
         if (snapshot_place(s, a, p0, err) != 0)
             return -1;
         if (p0->file.len > 0)
-            return add_maria_gtid(s, a, p0, err);
+            return handover_add_gtid(s, a, p0, err);
     }
-    p0->server = own_uuid(s, a);
+    p0->server = handover_uuid(s, a);
     p0->file = end.file;
     p0->offset = end.offset;
     return 0;
@@ -221,9 +211,10 @@ int handover_end(struct session *s, struct arena *a, struct log_position *p1,
     struct log_status end;
     bool gtids;
     *p1 = (struct log_position){ 0 };
-    if (read_end(s, a, &end, err) != 0 || gtid_is_on(s, a, &gtids, err) != 0)
+    if (handover_read_end(s, a, &end, err) != 0 ||
+        handover_gtid_is_on(s, a, &gtids, err) != 0)
         return -1;
-    p1->server = own_uuid(s, a);
+    p1->server = handover_uuid(s, a);
     p1->file = end.file;
     p1->offset = end.offset;
     if (session_is_mariadb(s))
@@ -343,7 +334,7 @@ static int wait_snapshot(struct session *s, const struct handover_wait *w,
         if (snapshot_place(s, a, &at, err) != 0)
             return -1;
         if (at.file.len == 0)
-            return session_is_mariadb(s) ? no_log(err) : 0;
+            return session_is_mariadb(s) ? handover_no_log(err) : 0;
         int rc = has_reached(s, a, &at, w->p0, err);
         if (rc != 0)
             return rc;
@@ -371,10 +362,8 @@ static bool is_denied(const struct error *err)
            err->remote == NUMBER_TABLE_DENIED || err->remote == NUMBER_DENIED;
 }
 
-enum lock_answer { LOCK_ERROR = -1, LOCK_BUSY, LOCK_GRANTED, LOCK_DENIED, LOCK_GONE };
-
-static enum lock_answer lock_table(struct session *locker, const struct table_schema *t,
-                                   struct error *err)
+enum lock_answer handover_lock(struct session *locker, const struct table_schema *t,
+                               struct error *err)
 {
     CLEANUP(buf_done) struct buf sql;
     buf_init(&sql, 8192);
@@ -396,8 +385,8 @@ static enum lock_answer lock_table(struct session *locker, const struct table_sc
     return answer;
 }
 
-static struct session *open_locker(const struct source *source, struct cancel *c,
-                                   struct error *err)
+struct session *handover_locker(const struct source *source, struct cancel *c,
+                                struct error *err)
 {
     struct session *locker = source_connect(source, 0, c, err);
     if (locker != NULL &&
@@ -413,7 +402,7 @@ int handover_can_lock(struct session *s, const struct table_schema *table, bool 
 {
     if (session_exec(s, STR("SET SESSION lock_wait_timeout = 1"), err) != 0)
         return -1;
-    enum lock_answer answer = lock_table(s, table, err);
+    enum lock_answer answer = handover_lock(s, table, err);
     if (answer == LOCK_ERROR)
         return -1;
     *can = answer != LOCK_DENIED;
@@ -426,7 +415,7 @@ static int wait_each_lock(struct session *locker, const struct handover_wait *w,
 {
     struct patience p = patience_of(w);
     for (size_t i = 0; i < w->table_count;) {
-        switch (lock_table(locker, w->tables[i], err)) {
+        switch (handover_lock(locker, w->tables[i], err)) {
         case LOCK_ERROR:
             return -1;
         case LOCK_DENIED:
@@ -455,7 +444,7 @@ static int wait_lock(const struct handover_wait *w, struct error *err)
 {
     if (w->source == NULL || w->table_count == 0)
         return 0;
-    struct session *locker = open_locker(w->source, w->cancel, err);
+    struct session *locker = handover_locker(w->source, w->cancel, err);
     if (locker == NULL)
         return -1;
     int rc = wait_each_lock(locker, w, err);
@@ -492,8 +481,8 @@ static int semi_sync_us(struct session *s, int64_t *out, struct error *err)
     return 0;
 }
 
-static int settle(struct session *s, int64_t settle_us, struct cancel *c,
-                  struct error *err)
+int handover_settle(struct session *s, int64_t settle_us, struct cancel *c,
+                    struct error *err)
 {
     int64_t least;
     if (semi_sync_us(s, &least, err) != 0)
@@ -509,7 +498,7 @@ int handover_visible(struct session *s, const struct handover_wait *w, struct st
 {
     CLEANUP(arena_free_at) struct arena *a = arena_new(ANSWER_BYTES);
     bool gtids;
-    if (gtid_is_on(s, a, &gtids, err) != 0)
+    if (handover_gtid_is_on(s, a, &gtids, err) != 0)
         return -1;
     if (gtids && w->p0->gtid.len > 0) {
         *how = STR("gtid");
@@ -526,138 +515,5 @@ int handover_visible(struct session *s, const struct handover_wait *w, struct st
         return rc < 0 ? -1 : 0;
     }
     *how = STR("time");
-    return settle(s, w->settle_us, w->cancel, err);
-}
-
-/* ---- one view ---- */
-
-static int open_view(struct session *s, struct error *err)
-{
-    return session_exec(s, STR(VIEW_SQL), err) == 0 ? 0
-                                                    : error_wrap(err, "opening a view");
-}
-
-static void set_exact(struct view_point *point, const struct log_position *at,
-                      struct str how)
-{
-    point->low = *at;
-    point->high = *at;
-    point->exact = true;
-    point->how = how;
-}
-
-/* No writer of the table is under way while the lock is held: what the log has of it is
- * in the view, and nothing else is. */
-static int view_locked(struct session *s, struct session *locker,
-                       struct view_point *point, struct error *err)
-{
-    struct log_position at;
-    if (handover_end(locker, point->arena, &at, err) != 0 || open_view(s, err) != 0 ||
-        session_exec(locker, STR("UNLOCK TABLES"), err) != 0)
-        return -1;
-    set_exact(point, &at, STR("lock"));
-    return 0;
-}
-
-/* 1 done, 0 the table cannot be locked here. */
-static int view_by_lock(struct session *s, const struct table_schema *table,
-                        struct view_point *point, struct error *err)
-{
-    if (point->source == NULL)
-        return 0;
-    struct session *locker = open_locker(point->source, point->cancel, err);
-    int rc = locker == NULL ? -1 : 0;
-    for (int tries = 0; rc == 0 && tries < VIEW_LOCK_TRIES; tries++) {
-        enum lock_answer answer = lock_table(locker, table, err);
-        if (answer == LOCK_ERROR)
-            rc = -1;
-        else if (answer == LOCK_GRANTED)
-            rc = view_locked(s, locker, point, err) == 0 ? 1 : -1;
-        else if (answer != LOCK_BUSY)
-            break;
-        if (rc == 0 && cancel_check(point->cancel, err) != 0)
-            rc = -1;
-    }
-    source_disconnect(locker);
-    return rc;
-}
-
-/* Nothing is on its way to its commit, and the log does not grow while the view is
- * opened. 1 that was so; 0 it was not, and no view is open. */
-static int view_if_quiet(struct session *s, struct view_point *point, struct error *err)
-{
-    struct arena *a = point->arena;
-    struct log_status before;
-    struct log_status after;
-    struct str owned;
-    struct log_position at = { .server = own_uuid(s, a) };
-    if (read_end(s, a, &before, err) != 0 ||
-        session_query_text(s, a, SQL_OWNED, &owned, err) != 0)
-        return -1;
-    if (owned.len > 0)
-        return 0;
-    if (read_gtids(s, a, SQL_EXECUTED, &at.gtid, err) != 0 || open_view(s, err) != 0 ||
-        read_end(s, a, &after, err) != 0)
-        return -1;
-    at.file = after.file;
-    at.offset = after.offset;
-    if (handover_compare(before.file, before.offset, after.file, after.offset) == 0) {
-        set_exact(point, &at, STR("quiet"));
-        return 1;
-    }
-    return session_exec(s, STR("ROLLBACK"), err) == 0 ? 0 : -1;
-}
-
-static int view_by_gtid(struct session *s, struct view_point *point, struct error *err)
-{
-    for (int tries = 0; tries < QUIET_TRIES; tries++) {
-        int rc = view_if_quiet(s, point, err);
-        if (rc != 0)
-            return rc < 0 ? -1 : 0;
-        if (!clock_wait_us(point->cancel, QUIET_PAUSE_US))
-            return error_set(err, ERR_CANCELLED, "stopped while opening a view");
-    }
-    point->low = (struct log_position){ .server = own_uuid(s, point->arena) };
-    point->exact = false;
-    point->how = STR("gtid");
-    if (read_gtids(s, point->arena, SQL_EXECUTED, &point->low.gtid, err) != 0 ||
-        open_view(s, err) != 0)
-        return -1;
-    return handover_end(s, point->arena, &point->high, err);
-}
-
-static int view_by_time(struct session *s, struct view_point *point, struct error *err)
-{
-    if (handover_end(s, point->arena, &point->low, err) != 0 ||
-        settle(s, point->settle_us, point->cancel, err) != 0 || open_view(s, err) != 0 ||
-        handover_end(s, point->arena, &point->high, err) != 0)
-        return -1;
-    point->exact = handover_compare(point->low.file, point->low.offset, point->high.file,
-                                    point->high.offset) == 0;
-    point->how = STR("time");
-    return 0;
-}
-
-int handover_view(struct session *s, const struct table_schema *table,
-                  struct view_point *point, struct error *err)
-{
-    struct log_position at;
-    bool gtids;
-    if (gtid_is_on(s, point->arena, &gtids, err) != 0 ||
-        snapshot_view(s, point->arena, &at, err) != 0)
-        return -1;
-    if (at.file.len > 0) {
-        if (add_maria_gtid(s, point->arena, &at, err) != 0)
-            return -1;
-        set_exact(point, &at, STR("snapshot"));
-        return 0;
-    }
-    if (session_is_mariadb(s))
-        return no_log(err);
-    if (session_exec(s, STR("ROLLBACK"), err) != 0)
-        return -1;
-    int rc = view_by_lock(s, table, point, err);
-    if (rc != 0)
-        return rc < 0 ? -1 : 0;
-    return gtids ? view_by_gtid(s, point, err) : view_by_time(s, point, err);
+    return handover_settle(s, w->settle_us, w->cancel, err);
 }
