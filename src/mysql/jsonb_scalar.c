@@ -108,11 +108,41 @@ static bool digits_are(const struct digits *d, double v)
     return strtod(text, NULL) == v;
 }
 
+/* Numbers as people write them: up to 15 digits, few of them behind the point. Both sides
+ * of the division are exact, so the quotient is the double that these digits read back
+ * as; and no two numbers of up to 15 digits read back as the same. */
+static bool short_decimal(double v, struct digits *d)
+{
+    double scale = 1;
+    for (int places = 0; places <= 6 && v * scale < 1e15; places++, scale *= 10) {
+        double whole = rint(v * scale);
+        if (whole < 1 || whole / scale != v)
+            continue;
+        uint64_t n = (uint64_t)whole;
+        int at = (int)sizeof d->text - 1;
+        d->text[at] = '\0';
+        while (n > 0) {
+            d->text[--at] = (char)('0' + n % 10);
+            n /= 10;
+        }
+        d->count = (int)sizeof d->text - 1 - at;
+        d->point = d->count - places;
+        memmove(d->text, d->text + at, (size_t)d->count + 1);
+        while (d->count > 1 && d->text[d->count - 1] == '0')
+            d->text[--d->count] = '\0';
+        return true;
+    }
+    return false;
+}
+
 /* The fewest digits that read back as v (greater than 0), and of those the nearest. Any
  * 15 digits of a normal number survive a double. The nearest 16 may miss a power of two,
  * whose lower neighbour is twice as near as the upper one, where those above do not. */
 static struct digits shortest_digits(double v)
 {
+    struct digits few;
+    if (short_decimal(v, &few))
+        return few;
     for (int n = v >= DBL_MIN ? DBL_DIG : 1; n < DBL_DECIMAL_DIG; n++) {
         struct digits d = round_digits(v, n, false);
         if (digits_are(&d, v))
