@@ -12,8 +12,9 @@ def change(w, s, kind):
     its own, so what stands between the statements is recorded too."""
     r = s.rng
     s.plain()
-    table = target(w, r, kind)
-    made = table and globals()[kind](w, r, table)
+    with w.lock:  # not while the statements wait for other writers
+        table = target(w, r, kind)
+        made = table and globals()[kind](w, r, table)
     if not made:
         return set()
     statements, done = made
@@ -28,7 +29,8 @@ def change(w, s, kind):
     else:
         w.done[kind] += 1
         if done:
-            done()
+            with w.lock:
+                done()
     return names
 
 

@@ -26,13 +26,13 @@ SESSIONS = {"row_image", "compression", "partial_json", "modes"}
 DDL = {"add_null", "add_default", "add_not_null", "drop_column", "rename_column", "widen", "narrow", "labels_append",
        "labels_reorder", "nullability", "index", "comment", "rename_table", "truncate", "drop_create", "partitions",
        "exchange", "charset", "swap_in", "rekey", "rebuild"}
-# They need a server of one's own, or what follows the log must derive what it does not say.
+# What follows the log must derive what it does not say; and settings of the whole server (put back by close()).
 SPECIAL = {"cascades", "statements", "myisam", "metadata", "compressed_log"}
 ALL = CHANGES | SESSIONS | DDL
 
 # A random statement may be refused by the server, and is counted then; these say that the workload is wrong.
 WRONG = {1064, 1149}
-LOCKED = {1205, 1213, 1614, 3572}  # the transaction is gone, or better ended
+LOCKED = {1020, 1205, 1213, 1614, 3572}  # the transaction is gone, or better ended
 WORDS = ["a", "b", "c", "anna", "Anna", "ANNA", "\u00e9mile", "Emile", "stra\u00dfe", "strasse", "x ", "x", "", "z9", "Z9", "\u00fc", "u"]
 
 
@@ -171,6 +171,13 @@ class Connection:
                      f"SET NAMES {r.choice(('utf8mb4', 'latin1', 'gbk'))}",
                      f"SET SESSION TRANSACTION ISOLATION LEVEL {r.choice(('READ COMMITTED', 'REPEATABLE READ'))}",
                      f"SET SESSION unique_checks={r.choice((0, 1))}"]
+        if "statements" in w.classes:
+            ways.append(f"SET SESSION binlog_format={r.choice(('ROW', 'ROW', 'STATEMENT'))}")
+        if "metadata" in w.classes:
+            words = ("NO_LOG", "MINIMAL", "FULL") if w.features.mariadb else ("MINIMAL", "FULL")
+            ways.append(f"SET GLOBAL binlog_row_metadata={r.choice(words)}")
+        if "compressed_log" in w.classes and w.features.mariadb:
+            ways.append(f"SET GLOBAL log_bin_compress={r.choice((0, 1))}")
         if ways:
             self.try_run(r.choice(ways), "settings")
 
@@ -309,7 +316,7 @@ class Workload:
                     after = f"ALTER TABLE {name} ADD FOREIGN KEY (up) REFERENCES {above} (id) ON UPDATE CASCADE {how}"
                 tabs.append(Tab(name, fields, ["id"], kind="family", touches=family, after=after))
         if "myisam" in self.classes:
-            tabs.append(Tab("plain", [key("id", "INT", ints), *self.base(1, 2)], ["id"], suffix="ENGINE=MyISAM", kind="myisam"))
+            tabs.append(Tab("plain", [key("id", "INT", ints), *self.base(1, 2, spatial=False)], ["id"], suffix="ENGINE=MyISAM", kind="myisam"))
         return tabs
 
     # --- statements -------------------------------------------------------------------------------
@@ -436,8 +443,8 @@ class Workload:
             s.c.query("START TRANSACTION")
             if self.trace is not None:
                 self.trace.append("START TRANSACTION")
-            if first:
-                s.try_run(mine, "commits")
+            if first and not s.try_run(mine, "commits"):
+                raise Locked(0)
             self.some(s, touched)
             if "savepoint" in self.classes and r.random() < 0.2:
                 s.try_run("SAVEPOINT one", "savepoint")
@@ -445,8 +452,8 @@ class Workload:
                 if r.random() < 0.6:
                     s.try_run("ROLLBACK TO one", "savepoint")
                     self.some(s, touched, 2)
-            if not first:
-                s.try_run(mine, "commits")
+            if not first and not s.try_run(mine, "commits"):
+                raise Locked(0)
             if "rollback" in self.classes and r.random() < 0.1:
                 s.try_run("ROLLBACK", "rollback")
                 return None
@@ -518,8 +525,7 @@ class Workload:
             s.settings()
             return
         if dice < 0.16 and (ways := sorted(self.classes & DDL)):
-            with self.lock:
-                touched = log_ddl.change(self, s, r.choice(ways))
+            touched = log_ddl.change(self, s, r.choice(ways))
         elif dice < 0.22 and "xa" in self.classes and self.writers == 1:
             touched = self.xa(s)
         elif dice < 0.26 and "loose" in self.classes:
@@ -576,6 +582,10 @@ class Workload:
             self.decide(c, "ROLLBACK", xid)
             c.close()
         self.prepared = []
+        if self.main and "metadata" in self.classes:
+            self.main.c.query("SET GLOBAL binlog_row_metadata=FULL")
+        if self.main and "compressed_log" in self.classes and self.features.mariadb:
+            self.main.c.query("SET GLOBAL log_bin_compress=0")
         for c in (self.main, self.source):
             if c:
                 c.close()
