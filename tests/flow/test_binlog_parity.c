@@ -384,8 +384,10 @@ static void take_equal(struct copy *c, struct row *want, size_t *count)
     size_t kept = 0;
     size_t left = 0;
     size_t k = 0;
-    qsort_r(c->rows, c->count, sizeof *c->rows, by_cells, c);
-    qsort_r(want, *count, sizeof *want, by_cells, c);
+    if (c->count > 0)
+        qsort_r(c->rows, c->count, sizeof *c->rows, by_cells, c);
+    if (*count > 0)
+        qsort_r(want, *count, sizeof *want, by_cells, c);
     for (size_t i = 0; i < c->count; i++) {
         int order = -1;
         while (k < *count && (order = by_cells(&c->rows[i], &want[k], c)) > 0)
