@@ -3,6 +3,7 @@
  * rows when nobody waits. */
 #define DB "tailrace_handover"
 #include "base/clock.h"
+#include "source/check.h"
 #include "source/handover.h"
 #include "source/source.h"
 #include "source_table.h"
@@ -464,6 +465,42 @@ static void a_reader_tells_the_point_of_its_view(void **state)
     close_table(&t);
 }
 
+static struct log_headroom headroom_of(const struct log_position *p)
+{
+    struct error err = { 0 };
+    struct log_headroom h;
+    if (check_log_headroom(reader, arena, p, &h, &err) != 0)
+        fail_with(&err, "headroom");
+    return h;
+}
+
+static void headroom_shrinks_with_the_age_of_a_position(void **state)
+{
+    (void)state;
+    if (!log_on)
+        return;
+    int64_t hour = INT64_C(3600) * 1000000;
+    struct log_position p = end_now();
+    struct log_headroom h = headroom_of(&p);
+    assert_true(h.present && h.files >= 1 && h.oldest.len > 0);
+    bool endless = h.us == CHECK_RETENTION_ENDLESS;
+    assert_true(endless || h.us > hour);
+    run("CREATE TABLE aged (id INT PRIMARY KEY)");
+    p.last_at = clock_wall_us() - hour;
+    struct log_headroom older = headroom_of(&p);
+    assert_true(older.present && older.bytes > 0);
+    assert_true(endless ? older.us == h.us : older.us <= h.us - hour);
+    p.last_at = 1;
+    assert_true(endless || headroom_of(&p).us == 0);
+    p.offset += 1000000000;
+    assert_false(headroom_of(&p).present);
+    p.file = STR("gone.000001");
+    h = headroom_of(&p);
+    assert_true(!h.present && h.us == 0);
+    p.file = (struct str){ 0 };
+    assert_true(headroom_of(&p).present);
+}
+
 static void places_are_ordered_by_number(void **state)
 {
     (void)state;
@@ -480,6 +517,8 @@ static void places_are_ordered_by_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(headroom_shrinks_with_the_age_of_a_position,
+                                  after_each),
         cmocka_unit_test_teardown(places_are_ordered_by_number, after_each),
         cmocka_unit_test_teardown(without_a_log_there_is_no_place, after_each),
         cmocka_unit_test_teardown(a_first_start_trails_and_an_end_leads, after_each),
