@@ -5,8 +5,9 @@
 
 #include <stdlib.h>
 
-#define TEXT_BYTES ((size_t)1 << 30) /* the longest statement a server takes, unpacked \
-                                      */
+#define TEXT_BYTES                                                      \
+    ((size_t)1 << 30) /* the longest statement a server takes, unpacked \
+                       */
 #define SAID_BYTES ((size_t)1 << 20)
 #define POSITION_BYTES ((size_t)256 << 20)
 

@@ -41,14 +41,14 @@ static void shut(struct server_feed *s)
     s->session = NULL;
 }
 
-static void note_server(struct server_feed *s)
+static void note_server(struct server_feed *s, struct session *session)
 {
-    const struct server_facts *facts = session_facts(s->session);
+    const struct server_facts *facts = session_facts(session);
     size_t n = facts->server_uuid.len < UUID_BYTES ? facts->server_uuid.len : UUID_BYTES;
     if (n > 0)
         memcpy(s->uuid, facts->server_uuid.ptr, n);
     s->server.uuid = (struct str){ s->uuid, n };
-    s->server.mariadb = session_is_mariadb(s->session);
+    s->server.mariadb = session_is_mariadb(session);
     s->server.fold_names = facts->lower_case_table_names != 0;
 }
 
@@ -69,7 +69,7 @@ static int server_open(struct log_feed *f, const struct log_start *start,
     s->session = source_connect(s->source, patience_us, s->cancel, err);
     if (s->session == NULL)
         return -1;
-    note_server(s);
+    note_server(s, s->session);
     if (start->file.len == 0) {
         o.gtids = start->gtids;
         o.position = start->maria;
@@ -105,8 +105,10 @@ static int server_sets(struct log_feed *f, struct arena *a, struct log_sets *out
     struct session *q = source_connect(s->source, s->patience_us, s->cancel, err);
     if (q == NULL)
         return -1;
-    note_server(s);
-    int rc = session_query_text(q, a, STR("SELECT @@GLOBAL.gtid_executed"),
+    note_server(s, q);
+    int rc = session_query_text(q, a,
+                                s->server.mariadb ? STR("SELECT @@GLOBAL.gtid_binlog_pos")
+                                                  : STR("SELECT @@GLOBAL.gtid_executed"),
                                 &out->executed, err);
     if (rc == 0)
         rc = log_purged_read(q, a, &out->purged, err);

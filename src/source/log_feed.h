@@ -36,9 +36,10 @@ struct log_server {
     bool fold_names; /* names of tables are compared without case */
 };
 
-/* What a server without our position says of its GTIDs; MySQL only. */
+/* What a server says of its GTIDs. */
 struct log_sets {
-    struct str executed, purged;
+    struct str executed; /* MariaDB: the last of each domain */
+    struct str purged;   /* MySQL only */
 };
 
 /* The end of a log. */

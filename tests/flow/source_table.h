@@ -51,7 +51,7 @@ struct table {
     struct page_pace pace;
 };
 
-static struct table open_table(const char *name)
+__attribute__((unused)) static struct table open_table(const char *name)
 {
     struct error err = { 0 };
     struct table t = { .arena = arena_new(1u << 30) };
@@ -70,7 +70,7 @@ static struct table open_table(const char *name)
     return t;
 }
 
-static void close_table(struct table *t)
+__attribute__((unused)) static void close_table(struct table *t)
 {
     catalog_free(t->catalog);
     arena_free(t->arena);
