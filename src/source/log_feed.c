@@ -172,6 +172,24 @@ static struct catalog *server_find(struct log_feed *f, const struct table_schema
     return c;
 }
 
+static int server_files(struct log_feed *f, struct arena *a, struct str **out,
+                        size_t *count, struct error *err)
+{
+    struct server_feed *s = server_of(f);
+    const struct log_file *files = NULL;
+    struct session *q = source_connect(s->source, s->patience_us, s->cancel, err);
+    if (q == NULL)
+        return -1;
+    int rc = log_files_read(q, a, &files, count, err);
+    source_disconnect(q);
+    if (rc != 0)
+        return -1;
+    *out = ARENA_ARRAY(a, struct str, *count + 1);
+    for (size_t i = 0; i < *count; i++)
+        (*out)[i] = files[i].name;
+    return 0;
+}
+
 static struct log_feed *server_another(const struct log_feed *f)
 {
     const struct server_feed *s = server_of(f);
@@ -195,6 +213,7 @@ static const struct log_feed_type server_type = {
     .server = server_facts_of,
     .sets = server_sets,
     .find = server_find,
+    .files = server_files,
     .another = server_another,
     .close = server_close,
 };

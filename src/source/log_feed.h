@@ -66,6 +66,9 @@ struct log_feed_type {
      * changed it stands before. ERR_SCHEMA when it is gone or is being changed. */
     struct catalog *(*find)(struct log_feed *f, const struct table_schema *named,
                             struct log_end *end, struct error *err);
+    /* Names of the files that there are, oldest first. */
+    int (*files)(struct log_feed *f, struct arena *a, struct str **out, size_t *count,
+                 struct error *err);
     /* A feed that ends at the end of the log; NULL never. */
     struct log_feed *(*another)(const struct log_feed *f);
     void (*close)(struct log_feed *f);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define XID_HEX_MOST 1024u
+#define FILES_BYTES ((size_t)64 << 20)
 
 /* --- names -----------------------------------------------------------------------------
  */
@@ -186,14 +187,15 @@ static int not_found(struct str xid, struct error *err)
     return -1;
 }
 
-/* Look through all earlier files for its prepare. */
-static int search(struct log_reader *r, struct str xid, struct error *err)
+/* Look for its prepare in one file, up to the place where we are: the last one counts. */
+static int search_file(struct log_reader *r, struct str xid, struct str name,
+                       uint64_t *found, struct error *err)
 {
-    char file[BINLOG_NAME_MAX + 1] = "";
-    uint64_t offset = 0, start = 0;
     struct event e;
+    uint64_t start = 0;
     const struct binlog_place *here = r->feed->type->place(r->feed);
-    if (open_replay(r, &(struct log_start){ 0 }, err) != 0)
+    struct log_start at = { .file = name, .offset = 0 };
+    if (open_replay(r, &at, err) != 0)
         return -1;
     struct log_feed *f = r->replay.feed;
     for (;;) {
@@ -202,23 +204,44 @@ static int search(struct log_reader *r, struct str xid, struct error *err)
         if (got < 0 || cancel_check(r->cancel, err) != 0)
             return -1;
         const struct binlog_place *p = f->type->place(f);
-        if (got == 0 ||
+        bool same = str_eq(str_of(p->file), name);
+        if (got == 0 || (start > 0 && !same) ||
             (strcmp(p->file, here->file) == 0 && p->real && p->offset >= r->group.start))
-            break;
-        if (is_group_start(e.header.type))
+            return 0;
+        if (!p->real)
+            continue;
+        if (start == 0 || is_group_start(e.header.type))
             start = p->offset;
         if (prepares(&e, xid, &is, err) != 0)
             return -1;
-        if (is) {
-            memcpy(file, p->file, sizeof file);
-            offset = start;
+        if (is)
+            *found = start;
+    }
+}
+
+/* The file that we read, and those before it, the newest first. */
+static int search(struct log_reader *r, struct str xid, struct error *err)
+{
+    struct arena *a = arena_new(FILES_BYTES);
+    const struct binlog_place *here = r->feed->type->place(r->feed);
+    struct str *files = NULL;
+    size_t count = 0;
+    uint64_t found = 0;
+    bool behind = true; /* files that are newer than ours */
+    int rc = r->feed->type->files(r->feed, a, &files, &count, err);
+    for (size_t i = count; rc == 0 && found == 0 && i-- > 0;) {
+        behind = behind && !str_eq(files[i], str_of(here->file));
+        if (behind)
+            continue;
+        rc = search_file(r, xid, files[i], &found, err);
+        if (rc == 0 && found > 0) {
+            log_xa_forget(r, xid);
+            rc = remember_at(&r->at, xid, files[i], found, err);
         }
     }
     log_xa_stop(r);
-    if (file[0] == '\0')
-        return not_found(xid, err);
-    log_xa_forget(r, xid);
-    return remember_at(&r->at, xid, str_of(file), offset, err);
+    arena_free(a);
+    return rc == 0 && found == 0 ? not_found(xid, err) : rc;
 }
 
 int log_xa_commit(struct log_reader *r, struct str xid, struct error *err)

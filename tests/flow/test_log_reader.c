@@ -12,6 +12,7 @@
 #define S INT64_C(1000000)
 
 static const char *const names[TABLES] = { "t", "u" };
+static bool names_told; /* by the log: binlog_row_metadata=FULL */
 
 /* Somebody who follows the log from visit to visit. */
 struct follower {
@@ -292,6 +293,12 @@ static void rows_behind_a_new_shape_have_it(void **state)
     run("INSERT INTO t VALUES (1, 'a')");
     run("ALTER TABLE t ADD COLUMN b INT AFTER id");
     run("INSERT INTO t VALUES (2, 5, 'b')");
+    if (!names_told) {
+        expect(&f, "I t 1,a\nC\nLOST t: its columns were changed, and the log does not "
+                   "tell their names\nC\n");
+        end(&f);
+        return;
+    }
     expect(&f, "I t 1,a\nC\nSHAPED t id,b,a\nC\nI t 2,5,b\nC\n");
     look(&f);
     run("UPDATE t SET b = 6 WHERE id = 2");
@@ -306,6 +313,8 @@ static void rows_behind_a_new_shape_have_it(void **state)
 static void a_shape_of_another_time_is_not_followed(void **state)
 {
     (void)state;
+    if (!names_told)
+        skip();
     make_tables();
     struct follower f = begin();
     run("SET SESSION sql_log_bin = 0");
@@ -588,6 +597,20 @@ static void a_killed_connection_is_made_again(void **state)
     end(&f);
 }
 
+static int set_up_log(void **state)
+{
+    struct error err = { 0 };
+    struct str told;
+    (void)set_up(state);
+    struct arena *a = arena_new(65536);
+    if (session_query_text(reader, a, STR("SELECT @@GLOBAL.binlog_row_metadata"), &told,
+                           &err) != 0)
+        fail_with(&err, "binlog_row_metadata");
+    names_told = str_eq(told, STR("FULL"));
+    arena_free(a);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -608,5 +631,5 @@ int main(void)
     };
     if (!server_is_named())
         return 0;
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_log, tear_down);
 }
