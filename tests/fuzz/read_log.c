@@ -32,7 +32,8 @@ static bool kind_fits(const struct column *c, uint8_t kind)
     case VALUE_NULL:
         return true;
     case VALUE_INVALID:
-        return c->type == TYPE_TEXT || c->type == TYPE_JSON || c->type == TYPE_GEOMETRY;
+        return c->type == TYPE_TEXT || c->type == TYPE_JSON || c->type == TYPE_GEOMETRY ||
+               c->type == TYPE_ENUM || c->type == TYPE_SET;
     case VALUE_BAD_DATE:
         return type_has_bad_dates(c->type);
     default:
