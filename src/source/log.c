@@ -1,6 +1,5 @@
 /* The log as items. See log.h. */
 #include "base/alloc.h"
-#include "base/fault.h"
 #include "source/log_internal.h"
 
 #include <stdlib.h>
@@ -288,7 +287,6 @@ static int commit(struct log_reader *r, struct log_item *out, struct error *err)
     int tell = log_group_close(r, err);
     if (tell <= 0)
         return tell;
-    FAULT("source.log_commit");
     *out = (struct log_item){ .kind = LOG_COMMIT, .at = r->group.at };
     return 1;
 }

@@ -212,7 +212,8 @@ int log_query(struct log_reader *r, const struct event *e, struct error *err)
     if (event_read_query(e->header.type, e->body, binlog_format(log), &r->unpacked, &q,
                          err) != 0)
         return -1;
-    bool readable = log_ddl_text(&q, r->type.family, &r->text, &text);
+    bool readable = log_ddl_text(&q, r->type.family, &r->text, &text) &&
+                    !(q.unknown_vars && (!q.has_charsets || !q.has_sql_mode));
     int done = control(r, e, text, err);
     if (done != 0)
         return done < 0 ? -1 : 0;
