@@ -64,12 +64,22 @@ static bool column_fits(const struct table_map *m, unsigned i,
     return true;
 }
 
+/* MariaDB keeps a hash of each long UNIQUE key in a column that its catalog does not
+ * show.
+ */
+static bool is_hidden(const struct table_map *m, struct str name)
+{
+    return m->family == CHARSET_MARIADB && str_starts(name, STR("DB_ROW_HASH_"));
+}
+
 static bool named_fit(const struct table_map *m, const struct table_schema *shape,
                       struct buf *why)
 {
     unsigned found = 0, wanted = 0;
     for (unsigned i = 0; i < m->column_count; i++) {
         const struct column *c = schema_find_column(shape, m->columns[i].name);
+        if (c == NULL && is_hidden(m, m->columns[i].name))
+            continue;
         if (c == NULL) {
             buf_printf(why, "the log has a column '" STR_FMT "' that was not known",
                        STR_ARG(m->columns[i].name));
@@ -93,8 +103,12 @@ bool log_shape_fits(const struct table_map *m, const struct table_schema *shape,
     if (m->has_names)
         return named_fit(m, shape, why);
     if (m->column_count != shape->column_count) {
-        buf_printf(why, "the log has %u columns, the table was known with %u",
-                   m->column_count, shape->column_count);
+        buf_printf(why, "the log has %u columns, the table was known with %u%s",
+                   m->column_count, shape->column_count,
+                   m->family == CHARSET_MARIADB && m->column_count > shape->column_count
+                       ? " (UNIQUE keys of long columns add hidden ones: with "
+                         "binlog_row_metadata=FULL the log tells them apart)"
+                       : "");
         return false;
     }
     for (unsigned i = 0; i < m->column_count; i++)

@@ -224,7 +224,37 @@ static void images_with_little_are_filled_where_they_can_be(void **state)
     expect(&f, "U t 1,- > 1,b\nC\nU t 1,- > 2,-\nC\nD t 2,-\nC\nI u 3,4\nC\n");
     run("INSERT INTO u (id) VALUES (4)");
     assert_non_null(strstr(read_on(&f), "LOST u: the log has rows without column 'a'"));
+    run("DROP TABLE u");
+    run("CREATE TABLE u (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1) VIRTUAL)");
+    run("INSERT INTO u (id, a) VALUES (1, 1)");
     run("SET SESSION binlog_row_image = 'FULL'");
+    f.place = here(f.arena);
+    look(&f);
+    run("UPDATE u SET a = 2");
+    expect(&f, "U u 1,1,null,2 > 1,2,null,3\nC\n");
+    run("SET SESSION binlog_row_image = 'MINIMAL'");
+    run("UPDATE u SET a = 3");
+    if (mariadb)
+        assert_non_null(
+            strstr(read_on(&f), "LOST u: the log has rows without column 'v'"));
+    else
+        expect(&f, "U u 1,-,-,- > 1,3,-,4\nC\n");
+    run("SET SESSION binlog_row_image = 'FULL'");
+    end(&f);
+}
+
+static void hidden_columns_are_no_columns(void **state)
+{
+    (void)state;
+    run("DROP TABLE IF EXISTS t, u");
+    run(mariadb ? "CREATE TABLE t (id INT PRIMARY KEY, a TEXT, UNIQUE (a))"
+                : "CREATE TABLE t (id INT PRIMARY KEY, a TEXT, KEY ((LENGTH(a))))");
+    struct follower f = begin();
+    run("INSERT INTO t VALUES (1, 'a')");
+    if (mariadb && !names_told)
+        assert_non_null(strstr(read_on(&f), "LOST t: the log has 3 columns"));
+    else
+        expect(&f, "I t 1,a\nC\n");
     end(&f);
 }
 
@@ -617,6 +647,7 @@ int main(void)
         cmocka_unit_test(rows_come_with_their_commits),
         cmocka_unit_test(commit_times_are_of_the_commit),
         cmocka_unit_test(images_with_little_are_filled_where_they_can_be),
+        cmocka_unit_test(hidden_columns_are_no_columns),
         cmocka_unit_test(statements_are_told_by_what_they_do),
         cmocka_unit_test(rows_behind_a_new_shape_have_it),
         cmocka_unit_test(a_shape_of_another_time_is_not_followed),
