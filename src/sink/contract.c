@@ -45,6 +45,12 @@ void contract_copy_name(struct buf *out, struct str target, uint64_t version)
     buf_add_str(out, target);
 }
 
+void contract_held_name(struct buf *out, struct str target, uint64_t version)
+{
+    buf_printf(out, CONTRACT_HELD_PREFIX "%llu_", (unsigned long long)version);
+    buf_add_str(out, target);
+}
+
 void contract_row_key(struct str column_bytes, uint8_t out[CONTRACT_KEY_BYTES])
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];

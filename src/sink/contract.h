@@ -38,6 +38,9 @@ enum system_column contract_system_find(struct str name);
 /* Unfinished copies are tables whose names begin so. */
 #define CONTRACT_COPY_PREFIX "_tailrace_copy_"
 
+/* Changes that wait for their copy are in tables whose names begin so. */
+#define CONTRACT_HELD_PREFIX "_tailrace_held_"
+
 /* Where rejected rows of a destination schema go. */
 #define CONTRACT_REJECTED_TABLE "_sdc_rejected"
 
@@ -53,6 +56,9 @@ enum system_column contract_system_find(struct str name);
 
 /* The table's name while this version is copied: readers know to leave it alone. */
 void contract_copy_name(struct buf *out, struct str target, uint64_t version);
+
+/* Of the changes that are held for this version. */
+void contract_held_name(struct buf *out, struct str target, uint64_t version);
 
 #define CONTRACT_KEY_BYTES 16
 #define CONTRACT_KEY_TEXT 36 /* as a UUID, without NUL */

@@ -297,6 +297,8 @@ static int load(struct sink *base, const struct manifest_stream *st, struct str 
     uint64_t rows = 0;
     if (version_stream(s, st)->skipped)
         return 0;
+    if (st->changes)
+        return change_load(s, st, container, err);
     if (version_need_table(s, st, &table, err) != 0 ||
         append_segment(s, st, table, container, &rows, err) != 0)
         return -1;
@@ -347,6 +349,8 @@ static int fail_stream(struct duckdb_sink *s, size_t stream, const bool *exclude
 {
     const struct manifest_stream *st = &s->m->streams[stream];
     struct stream_mark *mark = s->streams[stream].mark;
+    if (st->changes)
+        return change_fail(s, st, sink_failure_text(&s->base, s->m, stream), err);
     if (goes_on(s, stream, excluded))
         return 0;
     if (version_drop_copy(s, mark, err) != 0)
@@ -378,7 +382,8 @@ static void follow_copy(struct duckdb_sink *s, size_t stream)
     if (mark->state == STREAM_COPYING && mark->copy_version == st->version &&
         mark->copy_join == st->join && st->progress.len > 0)
         mark->copy_progress = st->progress;
-    if (mark->state != STREAM_FAILED && st->join != JOIN_SWEEP)
+    if (st->changes ? !s->streams[stream].skipped
+                    : mark->state != STREAM_FAILED && st->join != JOIN_SWEEP)
         newest_shape(s, stream);
 }
 
@@ -399,7 +404,8 @@ static int write_marks(struct duckdb_sink *s, const bool *excluded, struct error
             return -1;
         if (st->sequence > lane.sequence)
             lane.sequence = st->sequence;
-        follow_copy(s, i);
+        if (!st->changes || excluded == NULL || !excluded[i])
+            follow_copy(s, i);
         if (meta_write_stream(s, s->streams[i].mark, err) != 0)
             return -1;
     }
@@ -451,7 +457,7 @@ static int commit(struct sink *base, const struct manifest *m, const bool *exclu
 static int reset_stream(struct duckdb_sink *s, const struct reset_request *r,
                         struct stream_mark *mark, struct error *err)
 {
-    if (version_drop_copy(s, mark, err) != 0 ||
+    if (version_drop_copy(s, mark, err) != 0 || change_drop_held(s, mark, err) != 0 ||
         (r->everything && version_drop_live(s, mark, err) != 0))
         return -1;
     if (r->set_bookmark && mark->live_version != 0)
@@ -523,6 +529,9 @@ const struct sink_ops duckdb_sink_ops = {
     .reject = reject,
     .join = join_stream,
     .abandon = version_abandon,
+    .prepare = change_prepare,
+    .change = change_apply,
+    .leave = change_leave,
     .commit = commit,
     .rollback = rollback,
     .reset = reset,

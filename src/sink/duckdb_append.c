@@ -4,6 +4,7 @@
 #include "avro/decode.h"
 #include "base/alloc.h"
 #include "sink/contract.h"
+#include "sink/dialect.h"
 #include "sink/duckdb_internal.h"
 #include "spool/quarantine.h"
 
@@ -15,7 +16,7 @@
 /* A chunk is appended before it holds this much. */
 #define CHUNK_BYTES ((size_t)4 << 20)
 
-enum { FROM_NOWHERE = -1, FROM_SYSTEM = -100 };
+enum { FROM_NOWHERE = -1, FROM_CHANGE = -50, FROM_ABSENT = -51, FROM_SYSTEM = -100 };
 
 struct appender {
     const struct duckdb_api *api;
@@ -25,7 +26,8 @@ struct appender {
     duckdb_data_chunk chunk;
     duckdb_logical_type *types;  /* owned, column_count */
     struct cell_column *columns; /* owned, column_count */
-    int *from;                   /* owned: cell index, FROM_NOWHERE, FROM_SYSTEM - enum */
+    int *from; /* owned: cell index, FROM_NOWHERE, FROM_CHANGE, FROM_ABSENT or FROM_SYSTEM
+                  - enum */
     size_t column_count;
     idx_t rows_max, rows;
     size_t chunk_bytes, pending_bytes;
@@ -74,8 +76,8 @@ static int appender_init(struct appender *p, struct duckdb_sink *s, const char *
     *p = (struct appender){
         .api = &s->api,
         .con = s->con,
-        .catalog = s->catalog,
-        .schema = schema,
+        .catalog = schema == NULL ? "temp" : s->catalog,
+        .schema = schema == NULL ? "main" : schema,
         .table = table,
     };
     if (appender_make(p, err) != 0)
@@ -137,6 +139,7 @@ struct row_loader {
     struct decode_plan *plan;         /* owned */
     struct value *cells;              /* owned */
     struct appender out;
+    char *absent; /* owned: of changes, a digit per column of the table */
     uint64_t row; /* 1-based, of the segment */
 };
 
@@ -146,29 +149,28 @@ struct column_names {
     size_t at;
 };
 
-static int match_column(void *ctx, const struct str *cells, size_t count,
-                        struct error *err)
+static void match_column(struct column_names *names, struct str name)
 {
-    struct column_names *names = ctx;
     struct appender *p = &names->l->out;
     const struct table_schema *shape = names->l->shape;
-    (void)count;
-    (void)err;
-    if (names->at >= p->column_count)
-        return 1;
-    enum system_column c = contract_system_find(cells[0]);
+    if (names->at++ >= p->column_count)
+        return;
+    size_t at = names->at - 1;
+    enum system_column c = contract_system_find(name);
     if (c != SYSTEM_COLUMN_COUNT)
-        p->from[names->at] = FROM_SYSTEM - (int)c;
+        p->from[at] = FROM_SYSTEM - (int)c;
+    else if (names->l->st->changes && str_eq(name, STR(CHANGE_COLUMN)))
+        p->from[at] = FROM_CHANGE;
+    else if (names->l->st->changes && str_eq(name, STR(ABSENT_COLUMN)))
+        p->from[at] = FROM_ABSENT;
     for (unsigned i = 0; c == SYSTEM_COLUMN_COUNT && i < shape->column_count; i++) {
-        if (!str_ieq(cells[0], shape->columns[i].avro_name))
+        if (!str_ieq(name, shape->columns[i].avro_name))
             continue;
-        p->from[names->at] = (int)i;
-        p->columns[names->at].borrows = true;
+        p->from[at] = (int)i;
+        p->columns[at].borrows = true;
         if (shape->columns[i].type == TYPE_DECIMAL)
-            p->columns[names->at].value_scale = shape->columns[i].scale;
+            p->columns[at].value_scale = shape->columns[i].scale;
     }
-    names->at++;
-    return 0;
 }
 
 /* Which cell goes into which column of the table; a column of the segment without one is
@@ -176,13 +178,18 @@ static int match_column(void *ctx, const struct str *cells, size_t count,
 static int match_columns(struct row_loader *l, struct str table, struct error *err)
 {
     struct column_names names = { .l = l };
-    struct sql_param params[] = { SQL_TEXT(l->s->m->target_schema), SQL_TEXT(table) };
-    if (sql_rows(l->s,
-                 "SELECT column_name FROM duckdb_columns() WHERE database_name = "
-                 "current_database() AND schema_name = ? AND table_name = ? "
-                 "ORDER BY column_index",
-                 params, 2, SQL_INTO(match_column, &names), err) != 0)
+    struct column_list have = { .arena = l->s->epoch };
+    struct buf name;
+    buf_init(&name, 4096);
+    dialect_quote_ident(&name, str_of(l->out.catalog));
+    buf_add_char(&name, '.');
+    dialect_quote_table(&name, str_of(l->out.schema), table);
+    int rc = columns_of(l->s, buf_str(&name), &have, err);
+    buf_done(&name);
+    if (rc != 0)
         return -1;
+    for (size_t i = 0; i < have.count; i++)
+        match_column(&names, have.names[i]);
     unsigned matched = 0;
     for (size_t i = 0; i < l->out.column_count; i++)
         matched += l->out.from[i] >= 0 ? 1 : 0;
@@ -215,9 +222,89 @@ static struct value system_value(const struct row_loader *l, enum system_column 
     case SYSTEM_TABLE_VERSION:
         return (struct value){ .as.i = (int64_t)l->st->version, .kind = VALUE_INT };
     case SYSTEM_DELETED_AT:
+        v.as.i = meta->at;
+        if (meta->op == OP_DELETE)
+            return v;
+        break;
     case SYSTEM_COLUMN_COUNT:
         break;
     }
+    return (struct value){ .kind = VALUE_NULL };
+}
+
+/* ---- changes ---------------------------------------------------------------------- */
+
+/* A bad date's companion is absent with its date. */
+static bool is_absent(const struct row_loader *l, int cell)
+{
+    uint16_t companion = l->shape->columns[cell].companion;
+    return l->cells[cell].kind == VALUE_ABSENT ||
+           (companion != 0 && l->cells[companion - 1].kind == VALUE_ABSENT);
+}
+
+/* A digit per column of the table: 1 where the change says nothing of it. NULL where it
+ * says something of all. */
+static struct value absent_value(struct row_loader *l)
+{
+    struct appender *p = &l->out;
+    bool any = false;
+    for (size_t i = 0; i < p->column_count; i++) {
+        bool absent = p->from[i] >= 0 && is_absent(l, p->from[i]);
+        l->absent[i] = absent ? '1' : '0';
+        any = any || absent;
+    }
+    if (!any)
+        return (struct value){ .kind = VALUE_NULL };
+    return value_of_bytes(VALUE_TEXT, (struct str){ l->absent, p->column_count });
+}
+
+/* What the fold relies on. */
+static int check_change(struct row_loader *l, const struct row_meta *meta,
+                        struct error *err)
+{
+    for (unsigned i = 0; i < l->shape->column_count; i++) {
+        const struct column *c = &l->shape->columns[i];
+        bool key = c->key_ordinal != 0 && !l->st->keyless;
+        const char *why = NULL;
+        if (key && l->cells[i].kind == VALUE_NULL)
+            why = "is NULL in a key";
+        else if ((key || l->st->keyless || meta->op == OP_INSERT) && is_absent(l, (int)i))
+            why = "is absent where it has to be known";
+        if (why == NULL)
+            continue;
+        err->row = l->row;
+        return error_set(err, ERR_DATA, "row %llu, column '" STR_FMT "' %s",
+                         (unsigned long long)l->row, STR_ARG(c->avro_name), why);
+    }
+    if (meta->op != OP_INSERT && meta->op != OP_UPDATE && meta->op != OP_DELETE)
+        return error_set(err, ERR_PROTOCOL, "row %llu is no change",
+                         (unsigned long long)l->row);
+    if (meta->sequence > l->s->sequence)
+        l->s->sequence = meta->sequence;
+    return 0;
+}
+
+static struct value change_value(const struct row_meta *meta)
+{
+    return value_of_bytes(VALUE_TEXT, meta->op == OP_DELETE   ? STR("D")
+                                      : meta->op == OP_UPDATE ? STR("U")
+                                                              : STR("I"));
+}
+
+/* What goes into column i of the table. */
+static struct value column_value(struct row_loader *l, size_t i,
+                                 const struct row_meta *meta, struct str key_text)
+{
+    int from = l->out.from[i];
+    if (from >= 0)
+        return l->cells[from].kind == VALUE_ABSENT ? (struct value){ .kind = VALUE_NULL }
+                                                   : l->cells[from];
+    if (from <= FROM_SYSTEM)
+        return system_value(l, (enum system_column)(FROM_SYSTEM - from), meta, key_text);
+    if (from == FROM_CHANGE)
+        return change_value(meta);
+    if (from == FROM_ABSENT)
+        return absent_value(l);
     return (struct value){ .kind = VALUE_NULL };
 }
 
@@ -231,13 +318,11 @@ static int store_row(struct row_loader *l, const struct row_meta *meta,
         contract_row_key(column_bytes, key);
         contract_key_text(key, key_text);
     }
+    if (l->st->changes && check_change(l, meta, err) != 0)
+        return -1;
     for (size_t i = 0; i < p->column_count; i++) {
-        struct value v = { .kind = VALUE_NULL };
-        if (p->from[i] >= 0)
-            v = l->cells[p->from[i]];
-        else if (p->from[i] <= FROM_SYSTEM)
-            v = system_value(l, (enum system_column)(FROM_SYSTEM - p->from[i]), meta,
-                             (struct str){ key_text, sizeof(key_text) });
+        struct value v =
+            column_value(l, i, meta, (struct str){ key_text, sizeof(key_text) });
         const char *why = cell_store(p->api, &p->columns[i], p->rows, &v);
         if (why != NULL) {
             struct str name = p->from[i] >= 0 ? l->shape->columns[p->from[i]].avro_name
@@ -301,7 +386,8 @@ int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
     struct container_reader *in =
         container_reader_new(container, CONTRACT_BLOCK_LIMIT, err);
     int rc = -1;
-    const char *schema_name = arena_text(s->epoch, s->m->target_schema);
+    bool staged = str_eq(table, STR(STAGE_TABLE));
+    const char *schema_name = staged ? NULL : arena_text(s->epoch, s->m->target_schema);
     const char *table_name = arena_text(s->epoch, table);
     if (in == NULL)
         return -1;
@@ -310,6 +396,7 @@ int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
         l.shape = decode_plan_schema(l.plan);
         l.cells = xcalloc(l.shape->column_count, sizeof(*l.cells));
         rc = appender_init(&l.out, s, schema_name, table_name, err);
+        l.absent = xcalloc(l.out.column_count + 1, 1);
         if (rc == 0)
             rc = match_columns(&l, table, err);
         if (rc == 0)
@@ -317,6 +404,7 @@ int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
         appender_done(&l.out);
     }
     free(l.cells);
+    free(l.absent);
     decode_plan_free(l.plan);
     container_reader_free(in);
     if (rc == 0)

@@ -38,6 +38,21 @@ int columns_read(struct duckdb_sink *s, struct str table, struct column_list *ou
         params, 2, SQL_INTO(list_column, out), err);
 }
 
+int columns_of(struct duckdb_sink *s, struct str sql_name, struct column_list *out,
+               struct error *err)
+{
+    struct buf sql;
+    buf_init(&sql, SQL_LIMIT);
+    buf_add_text(&sql, "SELECT name, type FROM pragma_table_info(");
+    dialect_quote_literal(&sql, sql_name);
+    buf_add_text(&sql, ") ORDER BY cid");
+    int rc = buf_check(&sql, "SQL text", err);
+    if (rc == 0)
+        rc = sql_rows(s, buf_text(&sql), NULL, 0, SQL_INTO(list_column, out), err);
+    buf_done(&sql);
+    return rc;
+}
+
 int columns_find(const struct column_list *list, struct str name)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -12,7 +12,10 @@
 
 /* A stream of the manifest and its row of _tailrace.stream while an epoch is loaded. */
 struct duckdb_stream {
-    bool skipped; /* its copy failed before: rows of that version are left out */
+    bool skipped; /* its copy failed before, or it left the log: rows of that version are
+                     left out */
+    bool staged;  /* its changes are in STAGE_TABLE */
+    bool made;    /* the table of what is held was made in this epoch */
     bool shaped;  /* shape() has been here in this epoch */
     const struct stream_mark
         *clash; /* another stream that has the same target, or NULL */
@@ -146,6 +149,13 @@ int version_need_table(struct duckdb_sink *s, const struct manifest_stream *st,
 int version_need_live(struct duckdb_sink *s, const struct manifest_stream *st,
                       struct error *err);
 
+/* Another stream has the name at the destination: ERR_SCHEMA. */
+int version_check_clash(const struct duckdb_stream *ds, const struct manifest_stream *st,
+                        struct error *err);
+
+/* The hidden table of a copy, in the epoch's arena. */
+struct str version_copy_name(struct duckdb_sink *s, struct str target, uint64_t version);
+
 /* The unfinished or failed copy, if any, goes; mark says so. */
 int version_drop_copy(struct duckdb_sink *s, struct stream_mark *mark, struct error *err);
 
@@ -182,6 +192,11 @@ struct column_list {
 int columns_read(struct duckdb_sink *s, struct str table, struct column_list *out,
                  struct error *err);
 
+/* The same of a table as SQL calls it, by its name alone: quick where there are thousands
+ * of tables. Errors: ERR_SCHEMA when there is none. */
+int columns_of(struct duckdb_sink *s, struct str sql_name, struct column_list *out,
+               struct error *err);
+
 /* By folded ASCII case; -1 when there is none. */
 int columns_find(const struct column_list *list, struct str name);
 
@@ -200,6 +215,30 @@ int columns_rename(struct duckdb_sink *s, struct str table, struct str from,
 int join_stream(struct sink *base, const struct manifest_stream *st,
                 struct load_stream *out, struct error *err);
 
+/* The columns by which rows of a stream are the same row, as its table calls them. */
+struct key_list {
+    struct str *names; /* in the epoch's arena, as is nullable */
+    bool *nullable;
+    size_t count;
+};
+int merge_find_keys(struct duckdb_sink *s, const struct manifest_stream *st,
+                    struct key_list *out, struct error *err);
+
+/* Equal rows of a keyless table get keys of their own, but for the first. */
+int join_number_equal_rows(struct duckdb_sink *s, struct str table, struct error *err);
+
+/* The hidden table becomes the live one. */
+int join_replace_live(struct duckdb_sink *s, const struct manifest_stream *st,
+                      struct str staged, struct error *err);
+
+/* What stands in the live table's place is ours, or nothing stands there. */
+int join_check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
+                     struct error *err);
+
+/* The mark after a join; rows are counted. */
+int join_finish(struct duckdb_sink *s, const struct manifest_stream *st,
+                struct stream_mark *mark, struct error *err);
+
 /* Rows of `staged` into the live table: ADD, MERGE, NEW and SWEEP. The stream has a live
  * table of the right version; staged stays. */
 int merge_add(struct duckdb_sink *s, const struct manifest_stream *st, struct str staged,
@@ -207,9 +246,54 @@ int merge_add(struct duckdb_sink *s, const struct manifest_stream *st, struct st
 int merge_changes(struct duckdb_sink *s, const struct manifest_stream *st,
                   struct str staged, struct load_stream *out, struct error *err);
 
+/* ---- changes from the log (duckdb_change.c, duckdb_fold.c) ------------------------ */
+
+/* Changes lie in a table with the columns of the one that they change, and these two: I,
+ * U, D, or T for a truncation, which has no row; and a digit per column, 1 where the
+ * change says nothing of it, or NULL. No source column's name begins with _sdc_. */
+#define CHANGE_COLUMN "_sdc_change"
+#define ABSENT_COLUMN "_sdc_absent"
+
+/* Where changes of a live table are gathered: temporary, so no log is written for it. */
+#define STAGE_TABLE "_tailrace_stage"
+
+/* Operations of sink/sink.h for streams with `changes`, and for copies that the log
+ * follows. */
+int change_prepare(struct sink *base, const struct manifest_stream *st,
+                   struct error *err);
+int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
+                 const struct table_schema *want, struct error *err);
+int change_load(struct duckdb_sink *s, const struct manifest_stream *st,
+                struct str container, struct error *err);
+int change_apply(struct sink *base, const struct manifest_stream *st,
+                 struct load_stream *out, struct error *err);
+int change_join(struct duckdb_sink *s, const struct manifest_stream *st,
+                struct load_stream *out, struct error *err);
+int change_leave(struct sink *base, const struct manifest_stream *st, struct error *err);
+int change_abandon(struct duckdb_sink *s, const struct manifest_stream *st,
+                   struct error *err);
+
+/* The stream of changes was left out of its epoch: it is parked. */
+int change_fail(struct duckdb_sink *s, const struct manifest_stream *st, struct str why,
+                struct error *err);
+
+/* What is held goes, and later changes of that version are left out. */
+int change_drop_held(struct duckdb_sink *s, struct stream_mark *mark, struct error *err);
+
+/* Changes and the table that they change. */
+struct fold {
+    struct str into; /* the table's name in the epoch's schema */
+    struct str from; /* the changes, as SQL calls their table; they are used up */
+};
+
+/* The changes of each key become one, and the table has them. Counts go to out. */
+int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,
+                 const struct fold *f, struct load_stream *out, struct error *err);
+
 /* ---- rows (duckdb_append.c) ------------------------------------------------------- */
 
-/* Append every row of a container to schema.table; *rows is their number.
+/* Append every row of a container to schema.table, or to the temporary STAGE_TABLE; *rows
+ * is their number.
  * Errors: ERR_DATA with err->row; ERR_PROTOCOL for a damaged segment. */
 int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
                    struct str table, struct str container, uint64_t *rows,

@@ -13,7 +13,7 @@
 
 /* Equal rows of a keyless table have equal keys until here: the second and later ones
  * get the key of sink/contract.h, contract_row_key_nth(), computed by DuckDB. */
-static int number_equal_rows(struct duckdb_sink *s, struct str table, struct error *err)
+int join_number_equal_rows(struct duckdb_sink *s, struct str table, struct error *err)
 {
     struct buf sql, name;
     struct column_list have = { .arena = s->epoch };
@@ -67,8 +67,11 @@ static int delete_rejects(struct duckdb_sink *s, const struct manifest_stream *s
     sql_add_table(s, &sql, STR(CONTRACT_REJECTED_TABLE));
     buf_add_text(&sql, " AS r WHERE r._sdc_table = ? AND ");
     buf_add_str(&sql, buf_str(which));
-    struct sql_param params[] = { SQL_TEXT(buf_str(&name)), SQL_INT(st->sequence),
-                                  SQL_INT(st->sequence) };
+    /* what was held joins with the number of its copy */
+    int64_t number =
+        st->join == JOIN_LOG ? version_stream(s, st)->mark->copy_sequence : st->sequence;
+    struct sql_param params[] = { SQL_TEXT(buf_str(&name)), SQL_INT(number),
+                                  SQL_INT(number) };
     int rc = buf_check(&sql, "statement", err);
     if (rc == 0)
         rc = sql_rows(s, buf_text(&sql), params, 1 + numbers, NULL, err);
@@ -142,8 +145,8 @@ static int keep_columns(struct duckdb_sink *s, const struct manifest_stream *st,
 }
 
 /* What stands in the place of the table is ours, or nothing stands there. */
-static int check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
-                       struct error *err)
+int join_check_place(struct duckdb_sink *s, const struct duckdb_stream *ds,
+                     struct error *err)
 {
     uint64_t views = 0, tables = 0;
     struct sql_param place[] = {
@@ -185,9 +188,13 @@ static int rename_table(struct duckdb_sink *s, struct str from, struct str to,
 
 /* Invariant: readers see the whole old table or the whole new one. DROP and RENAME are
  * part of the epoch's transaction; DuckDB's catalog is versioned like its rows, and the
- * write-ahead log replays both or none (docs/decisions/0002). */
-static int replace_live(struct duckdb_sink *s, const struct manifest_stream *st,
-                        struct str staged, struct error *err)
+ * write-ahead log replays both or none (docs/decisions/0002).
+ *
+ * Rows may change behind the rename, never before it in its transaction: DuckDB 1.5.5
+ * writes UPDATE and DELETE into its log under the name that the table has at the commit,
+ * in front of the rename, and then cannot replay it, or replays nothing. */
+int join_replace_live(struct duckdb_sink *s, const struct manifest_stream *st,
+                      struct str staged, struct error *err)
 {
     const struct stream_mark *mark = version_stream(s, st)->mark;
     if (forget_old_rejects(s, st, err) != 0 || keep_columns(s, st, staged, err) != 0 ||
@@ -249,6 +256,8 @@ static void mark_joined(struct duckdb_sink *s, const struct manifest_stream *st,
     mark->state = STREAM_LIVE;
     mark->live_state = STREAM_LIVE;
     mark->copied = false;
+    mark->lane = s->m->lane;
+    mark->note = (struct str){ 0 };
     mark->live_version = st->version;
     mark->copy_version = 0;
     mark->copy_sequence = 0;
@@ -265,6 +274,15 @@ static void mark_joined(struct duckdb_sink *s, const struct manifest_stream *st,
     mark->last_read_at = st->last_read_at;
 }
 
+int join_finish(struct duckdb_sink *s, const struct manifest_stream *st,
+                struct stream_mark *mark, struct error *err)
+{
+    if (count_live(s, mark, err) != 0)
+        return -1;
+    mark_joined(s, st, mark);
+    return 0;
+}
+
 int join_stream(struct sink *base, const struct manifest_stream *st,
                 struct load_stream *out, struct error *err)
 {
@@ -273,16 +291,18 @@ int join_stream(struct sink *base, const struct manifest_stream *st,
     bool into_live =
         join_changes_live(st->join) || (st->join == JOIN_ADD && st->live_version != 0);
     struct str staged = { 0 };
+    if (st->changes)
+        return change_join(s, st, out, err);
     if (ds->skipped ||
         (!join_changes_live(st->join) && ds->mark->live_version == st->version))
         return 0;
-    if (version_need_table(s, st, &staged, err) != 0 || check_place(s, ds, err) != 0 ||
-        (st->keyless && number_equal_rows(s, staged, err) != 0))
+    if (version_need_table(s, st, &staged, err) != 0 ||
+        join_check_place(s, ds, err) != 0 ||
+        (st->keyless && into_live && join_number_equal_rows(s, staged, err) != 0))
         return -1;
     int rc = into_live ? change_live(s, st, staged, out, err)
-                       : replace_live(s, st, staged, err);
-    if (rc != 0 || count_live(s, ds->mark, err) != 0)
-        return -1;
-    mark_joined(s, st, ds->mark);
-    return 0;
+                       : join_replace_live(s, st, staged, err);
+    if (rc == 0 && st->keyless && !into_live)
+        rc = join_number_equal_rows(s, ds->mark->target, err);
+    return rc != 0 ? -1 : join_finish(s, st, ds->mark, err);
 }

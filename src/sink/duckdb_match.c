@@ -35,7 +35,8 @@ static void find_clashes(struct duckdb_sink *s, struct mark_list *marks)
     for (size_t i = 0; i < marks->stream_count; i++) {
         struct stream_mark *mark = &marks->streams[i];
         folded_name(&name, mark->target);
-        if (mark->live_version != 0 || mark->state == STREAM_COPYING)
+        if (mark->live_version != 0 || mark->held_version != 0 ||
+            mark->state == STREAM_COPYING)
             (void)map_put(owners, buf_str(&name), mark);
     }
     for (size_t i = 0; i < s->m->stream_count; i++) {
@@ -56,7 +57,8 @@ static void find_clashes(struct duckdb_sink *s, struct mark_list *marks)
  * changes failed: the next read of changes comes first. */
 static bool is_skipped(const struct stream_mark *mark, const struct manifest_stream *st)
 {
-    return mark->state == STREAM_FAILED && mark->copy_version == st->version &&
+    return !st->changes && mark->state == STREAM_FAILED &&
+           mark->copy_version == st->version &&
            ((st->actions & ACTION_BEGIN) == 0 || st->join == JOIN_SWEEP);
 }
 
@@ -84,7 +86,8 @@ void duckdb_match_streams(struct duckdb_sink *s, struct mark_list *marks)
         ds->mark->integration = s->m->integration;
         ds->mark->database = st->database;
         ds->mark->table = st->table;
-        ds->mark->lane = s->m->lane;
+        if (ds->mark->lane.len == 0)
+            ds->mark->lane = s->m->lane;
         ds->skipped = is_skipped(ds->mark, st);
     }
     buf_done(&key);

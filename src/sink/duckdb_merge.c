@@ -18,11 +18,9 @@ struct merge {
     struct str live, staged; /* tables */
     struct column_list have; /* of the live table, after it was widened */
     struct column_list from; /* of the staged one */
-    struct str *keys;        /* as the live table calls them */
-    bool *key_nullable;
-    size_t key_count;
-    bool repeats;   /* a key may be in the staged table more than once */
-    struct buf sql; /* one statement at a time */
+    struct key_list key;     /* as the live table calls them */
+    bool repeats;            /* a key may be in the staged table more than once */
+    struct buf sql;          /* one statement at a time */
 };
 
 static bool is_system(struct str name)
@@ -32,8 +30,8 @@ static bool is_system(struct str name)
 
 static bool is_key(const struct merge *g, struct str name)
 {
-    for (size_t i = 0; i < g->key_count; i++)
-        if (str_ieq(g->keys[i], name))
+    for (size_t i = 0; i < g->key.count; i++)
+        if (str_ieq(g->key.names[i], name))
             return true;
     return false;
 }
@@ -47,14 +45,14 @@ static bool is_float(struct str type)
 /* ---- what the statement is about -------------------------------------------------- */
 
 /* The stream's newest shape: of this epoch, or the one that the mark keeps. */
-static struct str newest_shape(const struct merge *g)
+static struct str newest_shape(struct duckdb_sink *s, const struct manifest_stream *st)
 {
-    const struct manifest *m = g->s->m;
-    struct str json = version_stream(g->s, g->st)->mark->schema_json;
+    const struct manifest *m = s->m;
+    struct str json = version_stream(s, st)->mark->schema_json;
     uint32_t version = 0;
     for (size_t i = 0; i < m->shape_count; i++) {
         const struct manifest_shape *shape = &m->shapes[i];
-        if (&m->streams[shape->stream] != g->st || shape->version < version)
+        if (&m->streams[shape->stream] != st || shape->version < version)
             continue;
         version = shape->version;
         json = shape->schema_json;
@@ -62,32 +60,34 @@ static struct str newest_shape(const struct merge *g)
     return json;
 }
 
-static void add_key(struct merge *g, struct str name, bool nullable)
+static void add_key(struct key_list *key, struct str name, bool nullable)
 {
-    g->keys[g->key_count] = name;
-    g->key_nullable[g->key_count++] = nullable;
+    key->names[key->count] = name;
+    key->nullable[key->count++] = nullable;
 }
 
-static int find_keys(struct merge *g, struct error *err)
+int merge_find_keys(struct duckdb_sink *s, const struct manifest_stream *st,
+                    struct key_list *out, struct error *err)
 {
     struct table_schema shape = { 0 };
-    struct arena *a = g->s->epoch;
-    if (g->st->keyless) {
-        g->keys = ARENA_ARRAY(a, struct str, 1);
-        g->key_nullable = ARENA_ARRAY(a, bool, 1);
-        add_key(g, str_of(contract_system_name(SYSTEM_PRIMARY_KEY)), false);
+    struct arena *a = s->epoch;
+    *out = (struct key_list){ 0 };
+    if (st->keyless) {
+        out->names = ARENA_ARRAY(a, struct str, 1);
+        out->nullable = ARENA_ARRAY(a, bool, 1);
+        add_key(out, str_of(contract_system_name(SYSTEM_PRIMARY_KEY)), false);
         return 0;
     }
-    if (avro_schema_read(a, newest_shape(g), &shape, err) != 0)
+    if (avro_schema_read(a, newest_shape(s, st), &shape, err) != 0)
         return -1;
-    g->keys = ARENA_ARRAY(a, struct str, shape.column_count + 1u);
-    g->key_nullable = ARENA_ARRAY(a, bool, shape.column_count + 1u);
+    out->names = ARENA_ARRAY(a, struct str, shape.column_count + 1u);
+    out->nullable = ARENA_ARRAY(a, bool, shape.column_count + 1u);
     for (unsigned i = 1; i <= shape.column_count; i++) {
         const struct column *c = schema_key_column(&shape, i);
         if (c != NULL)
-            add_key(g, arena_str(a, c->avro_name), c->nullable);
+            add_key(out, arena_str(a, c->avro_name), c->nullable);
     }
-    if (g->key_count > 0)
+    if (out->count > 0)
         return 0;
     return error_set(err, ERR_SCHEMA, "its rows have no key to merge them by");
 }
@@ -102,9 +102,9 @@ static int check_live(const struct merge *g, struct error *err)
         if (columns_find(&g->have, name) < 0)
             missing = name;
     }
-    for (size_t i = 0; i < g->key_count; i++)
-        if (columns_find(&g->have, g->keys[i]) < 0)
-            missing = g->keys[i];
+    for (size_t i = 0; i < g->key.count; i++)
+        if (columns_find(&g->have, g->key.names[i]) < 0)
+            missing = g->key.names[i];
     if (missing.len == 0)
         return 0;
     (void)error_set(err, ERR_SCHEMA,
@@ -141,7 +141,8 @@ static int merge_begin(struct merge *g, struct duckdb_sink *s,
     buf_init(&g->sql, SQL_LIMIT);
     if (columns_read(s, g->live, &g->have, err) != 0 ||
         columns_read(s, staged, &g->from, err) != 0 ||
-        (st->join != JOIN_ADD && find_keys(g, err) != 0) || check_live(g, err) != 0)
+        (st->join != JOIN_ADD && merge_find_keys(s, st, &g->key, err) != 0) ||
+        check_live(g, err) != 0)
         return -1;
     return widen_live(g, err);
 }
@@ -162,9 +163,9 @@ static void add_column(struct merge *g, const char *alias, struct str name)
 
 static void add_keys(struct merge *g, const char *alias)
 {
-    for (size_t i = 0; i < g->key_count; i++) {
+    for (size_t i = 0; i < g->key.count; i++) {
         add(g, i == 0 ? "" : ", ");
-        add_column(g, alias, g->keys[i]);
+        add_column(g, alias, g->key.names[i]);
     }
 }
 
@@ -172,11 +173,11 @@ static void add_keys(struct merge *g, const char *alias)
  * live table by their bounds. */
 static void add_same_key(struct merge *g, const char *a, const char *b)
 {
-    for (size_t i = 0; i < g->key_count; i++) {
+    for (size_t i = 0; i < g->key.count; i++) {
         add(g, i == 0 ? "" : " AND ");
-        add_column(g, a, g->keys[i]);
-        add(g, g->key_nullable[i] ? " IS NOT DISTINCT FROM " : " = ");
-        add_column(g, b, g->keys[i]);
+        add_column(g, a, g->key.names[i]);
+        add(g, g->key.nullable[i] ? " IS NOT DISTINCT FROM " : " = ");
+        add_column(g, b, g->key.names[i]);
     }
 }
 

@@ -15,7 +15,7 @@ struct duckdb_stream *version_stream(struct duckdb_sink *s,
 
 #define LIVE_HINT "Reset this table: the next run copies it anew."
 
-static struct str copy_name(struct duckdb_sink *s, struct str target, uint64_t version)
+struct str version_copy_name(struct duckdb_sink *s, struct str target, uint64_t version)
 {
     struct buf name;
     buf_init(&name, 4096);
@@ -44,7 +44,7 @@ static struct str version_table(struct duckdb_sink *s, const struct manifest_str
     /* reads of changes share their version's number: the sequence tells them apart */
     if (mark->state == STREAM_COPYING && mark->copy_version == st->version &&
         mark->copy_join == st->join && (!changes || mark->copy_sequence == st->sequence))
-        return copy_name(s, mark->target, st->version);
+        return version_copy_name(s, mark->target, st->version);
     if (mark->live_version == st->version && st->version != 0 && !changes)
         return mark->target;
     return (struct str){ 0 };
@@ -105,7 +105,8 @@ int version_drop_copy(struct duckdb_sink *s, struct stream_mark *mark, struct er
 {
     /* a failed copy was dropped when it failed */
     if (mark->state == STREAM_COPYING &&
-        version_drop_table(s, copy_name(s, mark->target, mark->copy_version), err) != 0)
+        version_drop_table(s, version_copy_name(s, mark->target, mark->copy_version),
+                           err) != 0)
         return -1;
     mark->copy_version = 0;
     mark->copy_sequence = 0;
@@ -117,26 +118,37 @@ int version_drop_copy(struct duckdb_sink *s, struct stream_mark *mark, struct er
     return 0;
 }
 
+int version_check_clash(const struct duckdb_stream *ds, const struct manifest_stream *st,
+                        struct error *err)
+{
+    if (ds->clash == NULL)
+        return 0;
+    (void)error_set(err, ERR_SCHEMA,
+                    "its name at the destination, '" STR_FMT "', belongs to '" STR_FMT
+                    "." STR_FMT "'",
+                    STR_ARG(st->target), STR_ARG(ds->clash->database),
+                    STR_ARG(ds->clash->table));
+    err->hint = "Leave one of the two out, or copy them under two names (--name).";
+    return -1;
+}
+
 static int begin_version(struct duckdb_sink *s, const struct manifest_stream *st,
                          const struct table_schema *want, struct error *err)
 {
     struct duckdb_stream *ds = version_stream(s, st);
     struct buf sql;
-    if (ds->clash != NULL) {
-        (void)error_set(err, ERR_SCHEMA,
-                        "its name at the destination, '" STR_FMT "', belongs to '" STR_FMT
-                        "." STR_FMT "'",
-                        STR_ARG(st->target), STR_ARG(ds->clash->database),
-                        STR_ARG(ds->clash->table));
-        err->hint = "Leave one of the two out, or copy them under two names (--name).";
+    if (version_check_clash(ds, st, err) != 0)
         return -1;
-    }
+    /* what was held for an older copy has no copy any more */
+    if (ds->mark->held_version != 0 && ds->mark->held_version < st->version &&
+        change_drop_held(s, ds->mark, err) != 0)
+        return -1;
     if ((join_changes_live(st->join) && version_need_live(s, st, err) != 0) ||
         version_drop_copy(s, ds->mark, err) != 0)
         return -1;
     if (ds->mark->live_version == 0)
         ds->mark->target = st->target;
-    struct str table = copy_name(s, ds->mark->target, st->version);
+    struct str table = version_copy_name(s, ds->mark->target, st->version);
     if (version_drop_table(s, table, err) != 0)
         return -1;
     ds->mark->state = STREAM_COPYING;
@@ -169,6 +181,8 @@ int version_shape(struct sink *base, const struct manifest_stream *st,
     if (ds->skipped)
         return 0;
     ds->shaped = true;
+    if (st->changes)
+        return change_shape(s, st, want, err);
     if (first && (st->actions & ACTION_BEGIN) != 0)
         return begin_version(s, st, want, err);
     if (version_need_table(s, st, &table, err) != 0)
@@ -202,6 +216,8 @@ int version_abandon(struct sink *base, const struct manifest_stream *st,
 {
     struct duckdb_sink *s = duckdb_of(base);
     struct stream_mark *mark = version_stream(s, st)->mark;
+    if (st->changes)
+        return change_abandon(s, st, err);
     /* another version may be under way already */
     if (mark->state == STREAM_COPYING && mark->copy_version != st->version)
         return 0;

@@ -45,7 +45,7 @@ static int load_shapes(struct epoch_load *l, size_t stream, struct error *err)
             return -1;
         any = true;
     }
-    if (!any && (st->actions & ACTION_BEGIN) != 0)
+    if (!any && (st->actions & (ACTION_BEGIN | ACTION_HOLD)) != 0)
         return error_set(err, ERR_PROTOCOL, "a version begins without a shape");
     return 0;
 }
@@ -81,13 +81,17 @@ static int load_one_stream(struct epoch_load *l, size_t stream, struct error *er
         return l->s->ops->abandon(l->s, st, err) != 0
                    ? -1
                    : load_segments(l, stream, SEGMENT_REJECTS, err);
-    if (load_shapes(l, stream, err) != 0 ||
+    struct load_stream *out = &l->out->streams[stream];
+    bool leaves = (st->actions & (ACTION_PARK | ACTION_GONE | ACTION_COPIED)) != 0;
+    if ((st->changes && l->s->ops->prepare(l->s, st, err) != 0) ||
+        load_shapes(l, stream, err) != 0 ||
         load_segments(l, stream, SEGMENT_ROWS, err) != 0 ||
-        load_segments(l, stream, SEGMENT_REJECTS, err) != 0)
+        load_segments(l, stream, SEGMENT_REJECTS, err) != 0 ||
+        (st->changes && l->s->ops->change(l->s, st, out, err) != 0))
         return -1;
-    if ((st->actions & ACTION_JOIN) != 0)
-        return l->s->ops->join(l->s, st, &l->out->streams[stream], err);
-    return 0;
+    if ((st->actions & ACTION_JOIN) != 0 && l->s->ops->join(l->s, st, out, err) != 0)
+        return -1;
+    return leaves ? l->s->ops->leave(l->s, st, err) : 0;
 }
 
 static int load_streams(struct epoch_load *l, const bool *excluded, struct error *err)

@@ -14,8 +14,10 @@
  *   one stream fails ─▶ rollback, outcome names it ─▶ the caller loads again without it
  *
  * A stream of changes that is left out is parked by the same transaction, with the text
- * of its failure: later changes of that version are left out too, silently, and it needs
- * a new copy.
+ * of its failure: a live version gets live_state STREAM_PARKED, a held one becomes the
+ * left_version. Later changes of that version are left out too, silently: it needs a copy
+ * anew, as a newer version. HOLD and BEGIN of a version each come with its shape, and may
+ * be loaded in either order; JOIN_LOG needs `copied` and what is held.
  *
  * Thread: one per sink. Owner: sink_close() ends everything a sink gave out.
  */
@@ -64,9 +66,10 @@ struct stream_mark {
     bool copied;                  /* the copy is whole and waits for its JOIN_LOG */
     uint64_t held_version;        /* of which changes are held beside its copy; 0: none */
     uint64_t held_epoch;          /* of lane log, from which on */
-    uint64_t left_version; /* changes of it and of older ones are left out: parked, gone,
-                              failed at loading or abandoned; 0: none */
-    struct str note;       /* PARKED, GONE: why; of left_version */
+    uint64_t left_version; /* the newest version that never joined and of which nothing is
+                              held any more: parked, gone, failed at loading or
+                              abandoned; later changes of it are left out; 0: none */
+    struct str note;       /* why live_state is PARKED or GONE, or left_version left */
     struct str bookmark;   /* key_bookmark text of the live version, or empty */
     uint64_t joined_epoch;
     int64_t loaded_at;                   /* when the live version joined */
@@ -147,7 +150,8 @@ struct sink_ops {
     int (*join)(struct sink *s, const struct manifest_stream *st, struct load_stream *out,
                 struct error *err);
     int (*abandon)(struct sink *s, const struct manifest_stream *st, struct error *err);
-    /* Streams that follow the log: HOLD and TRUNCATE, before the shapes and rows. */
+    /* Streams of changes: HOLD, and a TRUNCATE of the live table, before the shapes and
+     * rows. */
     int (*prepare)(struct sink *s, const struct manifest_stream *st, struct error *err);
     /* All rows of the stream's changes are there: those of a live version are applied. */
     int (*change)(struct sink *s, const struct manifest_stream *st,

@@ -106,7 +106,8 @@ static int give_target(struct targets *t, struct stream *st, struct error *err)
     struct arena *a = t->arena;
     struct str name = st->table;
     if (t->context->options->database_in_names || is_shared(t, st) ||
-        str_starts(folded(a, st->table), STR(CONTRACT_COPY_PREFIX)))
+        str_starts(folded(a, st->table), STR(CONTRACT_COPY_PREFIX)) ||
+        str_starts(folded(a, st->table), STR(CONTRACT_HELD_PREFIX)))
         name = arena_printf(a, STR_FMT "__" STR_FMT, STR_ARG(st->database),
                             STR_ARG(st->table));
     struct str target = name;
