@@ -73,7 +73,7 @@ int check_log_based(struct session *s, struct arena *a, const struct check_scope
 /* Empty when the log can give this table's rows exactly; else why not, a sentence in the
  * arena. */
 struct str check_table_log(struct arena *a, const struct catalog_table *t,
-                           const struct log_ability *ability);
+                           const struct log_ability *o);
 
 /* --- how long a position is good for ---------------------------------------------------
  */

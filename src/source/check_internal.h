@@ -25,7 +25,7 @@ struct check_facts {
 };
 
 /* All but ability. */
-int check_facts_read(struct session *s, struct arena *a, struct check_facts *out,
+int check_facts_read(struct session *s, struct arena *a, struct check_facts *f,
                      struct error *err);
 
 /* The value of a setting; ptr NULL where the server has none of this name. */
@@ -36,7 +36,7 @@ bool check_setting_is(const struct check_facts *f, const char *name, const char 
 bool check_has_grant(const struct check_facts *f, const char *privilege);
 
 /* Only the settings and what they say of retention. */
-int check_retention_read(struct session *s, struct arena *a, struct check_facts *out,
+int check_retention_read(struct session *s, struct arena *a, struct check_facts *f,
                          struct error *err);
 
 /* ability->cascades. */

@@ -15,7 +15,8 @@
  *   gtid      MySQL with GTIDs: P0 is a subset of @@gtid_executed, to which a transaction
  *             is added when the engine has committed it
  *   snapshot  MariaDB, Percona Server: a consistent snapshot is at or behind P0;
- *             the server takes it between two commits of the log's order
+ *             the server takes it between two commits of the log's order. MariaDB's XA
+ *             COMMITs keep no order: those that were under way must have ended, too
  *   lock      LOCK TABLES t READ was granted after P0: whoever changed t before P0 held
  *             its metadata lock until the engine had committed
  *   time      none of them: after `settle_us`. Not a proof

@@ -38,6 +38,10 @@ int handover_snapshot(struct session *s, struct arena *a, struct log_position *p
 int handover_add_gtid(struct session *s, struct arena *a, struct log_position *p,
                       struct error *err);
 
+/* MariaDB: no XA transaction is prepared, or on its way from the log to the engine. */
+int handover_xa_is_quiet(struct session *s, struct arena *a, bool *quiet,
+                         struct error *err);
+
 /* A connection for locks, which waits a second for each. */
 struct session *handover_locker(const struct source *source, struct cancel *c,
                                 struct error *err);

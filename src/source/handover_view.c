@@ -6,6 +6,7 @@
 /* A view is opened again so often in the hope that nothing is committed meanwhile. */
 #define QUIET_TRIES 20
 #define QUIET_PAUSE_US (25 * 1000)
+#define XA_PAUSE_US (10 * 1000)
 #define VIEW_LOCK_TRIES 5
 
 static int open_view(struct session *s, struct error *err)
@@ -115,22 +116,79 @@ static int view_by_time(struct session *s, struct view_point *point, struct erro
     return 0;
 }
 
+/* ---- MariaDB ---- */
+
+static int count_xa_commits(struct session *s, struct arena *a, struct str *out,
+                            struct error *err)
+{
+    struct session_result r;
+    if (session_query(s, a, STR("SHOW GLOBAL STATUS LIKE 'Com\\_xa\\_commit'"), &r,
+                      err) != 0)
+        return -1;
+    if (r.row_count != 1 || r.column_count != 2)
+        return error_set(err, ERR_PROTOCOL, "the server does not say Com_xa_commit");
+    *out = r.cells[1];
+    return 0;
+}
+
+/* The snapshot's place is the view's when no XA COMMIT was under way: none had begun and
+ * not ended before, and none has begun since. 1 that was so; 0 it was not, and no view is
+ * open. */
+static int view_if_no_xa(struct session *s, struct view_point *point, struct error *err)
+{
+    struct arena *a = point->arena;
+    struct log_position at;
+    struct str before;
+    struct str after;
+    bool quiet;
+    if (count_xa_commits(s, a, &before, err) != 0 ||
+        handover_xa_is_quiet(s, a, &quiet, err) != 0)
+        return -1;
+    if (!quiet)
+        return 0;
+    if (handover_snapshot(s, a, &at, err) != 0 ||
+        count_xa_commits(s, a, &after, err) != 0)
+        return -1;
+    if (at.file.len == 0)
+        return handover_no_log(err);
+    if (!str_eq(before, after))
+        return session_exec(s, STR("ROLLBACK"), err) == 0 ? 0 : -1;
+    if (handover_add_gtid(s, a, &at, err) != 0)
+        return -1;
+    set_exact(point, &at, STR("snapshot"));
+    return 1;
+}
+
+static int view_of_maria(struct session *s, const struct table_schema *table,
+                         struct view_point *point, struct error *err)
+{
+    for (int tries = 0; tries < QUIET_TRIES; tries++) {
+        int rc = view_if_no_xa(s, point, err);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
+        if (!clock_wait_us(point->cancel, XA_PAUSE_US))
+            return error_set(err, ERR_CANCELLED, "stopped while opening a view");
+    }
+    int rc = view_by_lock(s, table, point, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    return view_by_time(s, point, err);
+}
+
 int handover_view(struct session *s, const struct table_schema *table,
                   struct view_point *point, struct error *err)
 {
     struct log_position at;
     bool gtids;
+    if (session_is_mariadb(s))
+        return view_of_maria(s, table, point, err);
     if (handover_gtid_is_on(s, point->arena, &gtids, err) != 0 ||
         handover_snapshot(s, point->arena, &at, err) != 0)
         return -1;
-    if (at.file.len > 0) {
-        if (handover_add_gtid(s, point->arena, &at, err) != 0)
-            return -1;
+    if (at.file.len > 0) { /* Percona Server */
         set_exact(point, &at, STR("snapshot"));
         return 0;
     }
-    if (session_is_mariadb(s))
-        return handover_no_log(err);
     if (session_exec(s, STR("ROLLBACK"), err) != 0)
         return -1;
     int rc = view_by_lock(s, table, point, err);

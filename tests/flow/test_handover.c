@@ -20,6 +20,13 @@ static bool gtid_on;
 static struct log_position first; /* the log's end before the writers' first row */
 static struct arena *arena;
 
+static struct {
+    pthread_t threads[WRITERS];
+    struct session *sessions[WRITERS];
+    bool running;
+    bool xa; /* two-phase commits by the application */
+} crew;
+
 /* ---- what the server says ---- */
 
 static struct str ask(struct session *s, const char *sql)
@@ -59,7 +66,7 @@ static uint64_t logged_upto(const struct log_position *p)
     struct error err = { 0 };
     struct session_result r;
     uint64_t count = 0;
-    struct arena *a = arena_new((size_t)64 << 20);
+    struct arena *a = arena_new((size_t)512 << 20);
     struct str sql = arena_printf(a, "SHOW BINLOG EVENTS IN '" STR_FMT "' FROM %" PRIu64,
                                   STR_ARG(first.file), first.offset);
     assert_true(str_eq(first.file, p->file));
@@ -69,8 +76,10 @@ static uint64_t logged_upto(const struct log_position *p)
         const struct str *row = r.cells + i * r.column_count;
         uint64_t at = 0; /* MariaDB's End_log_pos is wrong inside a transaction */
         assert_true(str_to_u64(row[1], &at));
-        count += at < p->offset && str_eq(row[2], STR("Table_map")) &&
-                 str_ends(row[5], STR("(" DB ".w)"));
+        count += at < p->offset && (crew.xa ? str_eq(row[2], STR("Query")) &&
+                                                  str_starts(row[5], STR("XA COMMIT "))
+                                            : str_eq(row[2], STR("Table_map")) &&
+                                                  str_ends(row[5], STR("(" DB ".w)")));
     }
     arena_free(a);
     return count;
@@ -85,17 +94,32 @@ static uint64_t rows_seen(void)
 
 static atomic_bool writers_end;
 
-static struct {
-    pthread_t threads[WRITERS];
-    struct session *sessions[WRITERS];
-    bool running;
-} crew;
+/* A transaction that the application prepares and then commits. */
+static int write_xa(struct session *s, struct error *err)
+{
+    static const char *const steps[] = { "XA START", NULL, "XA END", "XA PREPARE",
+                                         "XA COMMIT" };
+    char sql[64];
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        (void)snprintf(sql, sizeof sql, "%s 'w%" PRIu64 "'", steps[i] ? steps[i] : "",
+                       session_facts(s)->connection_id);
+        if (session_exec(
+                s, steps[i] ? str_of(sql) : STR("INSERT INTO " DB ".w (x) VALUES (1)"),
+                err) != 0)
+            return -1;
+    }
+    return 0;
+}
 
 static void *write_rows(void *arg)
 {
     struct error err = { 0 };
+    while (!atomic_load(&writers_end) && crew.xa)
+        if (write_xa(arg, &err) != 0 || !clock_wait_us(NULL, 500))
+            return arg;
     while (!atomic_load(&writers_end))
-        if (session_exec(arg, STR("INSERT INTO " DB ".w (x) VALUES (1)"), &err) != 0)
+        if (session_exec(arg, STR("INSERT INTO " DB ".w (x) VALUES (1)"), &err) != 0 ||
+            !clock_wait_us(NULL, 500))
             return arg;
     return NULL;
 }
@@ -134,6 +158,7 @@ static void end_crew(void)
 {
     atomic_store(&writers_end, true);
     crew.running = false;
+    crew.xa = false;
     for (int i = 0; i < WRITERS; i++) {
         void *said;
         assert_int_equal(pthread_join(crew.threads[i], &said), 0);
@@ -309,6 +334,25 @@ static void i3_all_up_to_p0_is_visible_to_the_first_view(void **state)
     source_free(source);
 }
 
+static void i3_two_phase_commits_are_visible_too(void **state)
+{
+    (void)state;
+    if (!log_on)
+        return;
+    crew.xa = true;
+    start_crew();
+    struct source *source = source_of(env_or("TAILRACE_TEST_USER", "app"));
+    struct handover_wait w = { .source = source, .tables = TABLES, .table_count = 1 };
+    if (mariadb)
+        expect_nothing_lost(w, "snapshot", true);
+    else if (gtid_on)
+        expect_nothing_lost(w, "gtid", true);
+    if (!mariadb)
+        expect_nothing_lost(w, "lock", false);
+    end_crew();
+    source_free(source);
+}
+
 static void a_lock_that_is_not_to_be_had_gives_way_to_time(void **state)
 {
     (void)state;
@@ -409,6 +453,20 @@ static void one_view_lies_where_it_says(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         struct view_point point = { .source = source, .arena = arena };
         expect_view(&point, mariadb ? "snapshot" : "lock", true);
+    }
+    if (mariadb) { /* somebody forgot a prepared transaction, in another table */
+        run("XA START 'forgotten'");
+        run("INSERT INTO " DB ".f VALUES (99)");
+        run("XA END 'forgotten'");
+        run("XA PREPARE 'forgotten'");
+        struct view_point point = { .source = source, .arena = arena };
+        expect_view(&point, "lock", true);
+        struct log_position p = end_now();
+        struct handover_wait w = {
+            .p0 = &p, .source = source, .tables = TABLES, .table_count = 1
+        };
+        expect_visible(&w, "lock");
+        run("XA ROLLBACK 'forgotten'");
     }
     if (!mariadb) {
         struct view_point point = { .arena = arena, .settle_us = 400 * 1000 };
@@ -524,6 +582,7 @@ int main(void)
         cmocka_unit_test_teardown(a_first_start_trails_and_an_end_leads, after_each),
         cmocka_unit_test_teardown(i3_all_up_to_p0_is_visible_to_the_first_view,
                                   after_each),
+        cmocka_unit_test_teardown(i3_two_phase_commits_are_visible_too, after_each),
         cmocka_unit_test_teardown(a_lock_that_is_not_to_be_had_gives_way_to_time,
                                   after_each),
         cmocka_unit_test_teardown(a_place_that_the_server_has_not_reached_is_refused,
