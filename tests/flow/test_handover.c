@@ -434,7 +434,11 @@ static void expect_view(struct view_point *point, const char *how, bool exact)
     uint64_t seen = rows_seen();
     if (session_exec(reader, STR("ROLLBACK"), &err) != 0)
         fail_with(&err, "ending the view");
-    if (!str_eq(point->how, str_of(how)) || point->exact != exact)
+    if (str_eq(point->how, STR("quiet")) && gtid_on && !exact)
+        exact = true; /* between two groups of commits */
+    else if (!str_eq(point->how, str_of(how)))
+        fail_msg("a view by " STR_FMT ", not %s", STR_ARG(point->how), how);
+    if (point->exact != exact)
         fail_msg("a view by " STR_FMT ", not %s", STR_ARG(point->how), how);
     uint64_t high = logged_upto(&point->high);
     uint64_t low = point->low.file.len > 0 ? logged_upto(&point->low) : 0;
