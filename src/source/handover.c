@@ -69,7 +69,7 @@ int handover_read_end(struct session *s, struct arena *a, struct log_status *out
 /* Is every transaction of this server numbered? */
 int handover_gtid_is_on(struct session *s, struct arena *a, bool *on, struct error *err)
 {
-    struct str mode;
+    struct str mode = { 0 };
     *on = false;
     if (session_is_mariadb(s))
         return 0;
@@ -224,8 +224,8 @@ int handover_end(struct session *s, struct arena *a, struct log_position *p1,
         return 0;
     /* What was on its way at the log's end is owned now, or executed when that is asked
      * after. */
-    struct str owned;
-    struct str executed;
+    struct str owned = { 0 };
+    struct str executed = { 0 };
     if (session_query_text(s, a, SQL_OWNED, &owned, err) != 0 ||
         session_query_text(s, a, SQL_EXECUTED, &executed, err) != 0)
         return error_wrap(err, "reading the executed GTIDs");
@@ -292,7 +292,7 @@ static int wait_gtid(struct session *s, const struct handover_wait *w, struct er
         return -1;
     for (;;) {
         CLEANUP(arena_free_at) struct arena *a = arena_new(65536);
-        struct str yes;
+        struct str yes = { 0 };
         if (session_query_text(s, a, buf_str(&sql), &yes, err) != 0)
             return error_wrap(err, "comparing GTIDs");
         if (str_eq(yes, STR("1")))

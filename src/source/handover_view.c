@@ -67,7 +67,7 @@ static int view_if_quiet(struct session *s, struct view_point *point, struct err
     struct arena *a = point->arena;
     struct log_status before;
     struct log_status after;
-    struct str owned;
+    struct str owned = { 0 };
     struct log_position at = { .server = handover_uuid(s, a) };
     if (handover_read_end(s, a, &before, err) != 0 ||
         session_query_text(s, a, SQL_OWNED, &owned, err) != 0)
@@ -138,8 +138,8 @@ static int view_if_no_xa(struct session *s, struct view_point *point, struct err
 {
     struct arena *a = point->arena;
     struct log_position at;
-    struct str before;
-    struct str after;
+    struct str before = { 0 };
+    struct str after = { 0 };
     bool quiet;
     if (count_xa_commits(s, a, &before, err) != 0 ||
         handover_xa_is_quiet(s, a, &quiet, err) != 0)
