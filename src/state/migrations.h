@@ -11,5 +11,6 @@
 
 extern const struct str state_migration_0001_start;
 extern const struct str state_migration_0002_selection;
+extern const struct str state_migration_0003_log;
 
 #endif

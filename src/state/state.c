@@ -25,10 +25,11 @@ struct state {
     unsigned batch_depth;
 };
 
-#define MIGRATION_COUNT 2
+#define MIGRATION_COUNT 3
 static const struct str *const MIGRATIONS[MIGRATION_COUNT] = {
     &state_migration_0001_start,
     &state_migration_0002_selection,
+    &state_migration_0003_log,
 };
 
 static int sqlite_error(const struct state *s, const char *doing, struct error *err)

@@ -138,6 +138,25 @@ int state_version_set(struct state *s, const struct stream_name *of, uint64_t ve
 /* Hand out the next version of every stream: no copy so far is the newest. */
 int state_version_advance(struct state *s, struct str integration, struct error *err);
 
+/* All columns of a table that is followed by the log, as of the place that was captured
+ * last: text of the caller's. -1 error, 0 not there, 1 found. */
+int state_followed_save(struct state *s, const struct stream_name *of, struct str columns,
+                        struct error *err);
+int state_followed_find(struct state *s, struct arena *a, const struct stream_name *of,
+                        struct str *columns, struct error *err);
+
+/* How far an integration has followed the log, as its last run saw it. */
+struct followed_place {
+    struct str position; /* log_position text of the lane's mark */
+    int64_t seen_at;
+    int64_t headroom_us; /* the source keeps what comes behind it so long; -1: unknown */
+};
+
+int state_place_save(struct state *s, struct str integration,
+                     const struct followed_place *p, struct error *err);
+int state_place_find(struct state *s, struct arena *a, struct str integration,
+                     struct followed_place *out, struct error *err);
+
 /* --- jobs, logs, reports
  * ---------------------------------------------------------------- */
 

@@ -265,6 +265,71 @@ int state_version_advance(struct state *s, struct str integration, struct error 
     return query_run(&q, err);
 }
 
+/* --- followed tables
+ * ---------------------------------------------------------------------- */
+
+int state_followed_save(struct state *s, const struct stream_name *of, struct str columns,
+                        struct error *err)
+{
+    struct query q;
+    if (query_begin(&q, s,
+                    "INSERT OR REPLACE INTO followed_shape VALUES (?1, ?2, ?3, ?4)",
+                    err) != 0)
+        return -1;
+    bind_stream(&q, of);
+    query_text(&q, 4, columns);
+    return query_run(&q, err);
+}
+
+int state_followed_find(struct state *s, struct arena *a, const struct stream_name *of,
+                        struct str *columns, struct error *err)
+{
+    struct query q;
+    if (query_begin(&q, s,
+                    "SELECT columns FROM followed_shape WHERE integration = ?1 AND "
+                    "db = ?2 AND tbl = ?3",
+                    err) != 0)
+        return -1;
+    bind_stream(&q, of);
+    bool found = query_step(&q);
+    if (found)
+        *columns = query_column_text(&q, a, 0);
+    return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
+}
+
+int state_place_save(struct state *s, struct str integration,
+                     const struct followed_place *p, struct error *err)
+{
+    struct query q;
+    if (query_begin(&q, s,
+                    "INSERT OR REPLACE INTO followed_place VALUES (?1, ?2, ?3, ?4)",
+                    err) != 0)
+        return -1;
+    query_text(&q, 1, integration);
+    query_text(&q, 2, p->position);
+    query_int(&q, 3, p->seen_at);
+    query_int(&q, 4, p->headroom_us);
+    return query_run(&q, err);
+}
+
+int state_place_find(struct state *s, struct arena *a, struct str integration,
+                     struct followed_place *out, struct error *err)
+{
+    struct query q;
+    if (query_begin(&q, s,
+                    "SELECT position, seen_at, headroom FROM followed_place WHERE "
+                    "integration = ?1",
+                    err) != 0)
+        return -1;
+    query_text(&q, 1, integration);
+    bool found = query_step(&q);
+    if (found)
+        *out = (struct followed_place){ .position = query_column_text(&q, a, 0),
+                                        .seen_at = query_column_int(&q, 1),
+                                        .headroom_us = query_column_int(&q, 2) };
+    return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
+}
+
 int state_stream_forget(struct state *s, const struct stream_name *of, struct error *err)
 {
     static const char *const DELETES[] = {
@@ -276,6 +341,9 @@ int state_stream_forget(struct state *s, const struct stream_name *of, struct er
         "(?3 = '' OR (db = ?2 AND tbl = ?3))",
         "DELETE FROM copy_version WHERE integration = ?1 AND "
         "(?3 = '' OR (db = ?2 AND tbl = ?3))",
+        "DELETE FROM followed_shape WHERE integration = ?1 AND "
+        "(?3 = '' OR (db = ?2 AND tbl = ?3))",
+        "DELETE FROM followed_place WHERE integration = ?1 AND ?3 = '' AND ?2 = ''",
     };
     if (state_batch_begin(s, err) != 0)
         return -1;
