@@ -79,6 +79,13 @@ struct stream_mark {
     struct str schema_json; /* of the newest shape known of the copy or live version */
 };
 
+/* The live version follows the log. */
+static inline bool stream_mark_is_followed(const struct stream_mark *m)
+{
+    return m->live_version != 0 && m->live_state == STREAM_LIVE &&
+           str_eq(m->lane, STR(LANE_LOG));
+}
+
 struct mark_list {
     struct str destination_id;
     struct lane_mark *lanes;

@@ -417,10 +417,12 @@ static bool maria_reached(struct str have, struct str end)
 bool log_position_reached(const struct log_position *have, const struct log_position *end)
 {
     int order = 0;
-    if (str_eq(have->server, end->server) && file_order(have->file, end->file, &order))
-        return order > 0 || (order == 0 && have->offset >= end->offset);
+    bool ordered =
+        str_eq(have->server, end->server) && file_order(have->file, end->file, &order);
+    if (ordered && (order > 0 || (order == 0 && have->offset >= end->offset)))
+        return true;
     if (end->gtid.len == 0)
-        return end->file.len == 0; /* the end of a log without transactions */
+        return !ordered && end->file.len == 0; /* of a log without transactions */
     if (memchr(end->gtid.ptr, ':', end->gtid.len) != NULL)
         return sets_reached(have->gtid, end->gtid);
     return maria_reached(have->gtid, end->gtid);

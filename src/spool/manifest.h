@@ -19,6 +19,10 @@
 
 #define MANIFEST_FORMAT 1
 
+/* The lanes of a job: copies and reads by key; what follows the log. */
+#define LANE_FULL "full"
+#define LANE_LOG "log"
+
 /* The file that every epoch's directory has, and the longest one that is read or written.
  */
 #define MANIFEST_FILE "manifest.json"

@@ -166,13 +166,15 @@ int choose_options(struct arena *a, struct integration_spec *i,
 int choose_all(struct integration_spec *i, struct error *err)
 {
     static const char *const LISTS[] = { "tables", "exclude", "exclude_columns" };
-    if (option_number(i->options, "method") != METHOD_AUTO) {
+    int64_t method = option_number(i->options, "method");
+    if (method != METHOD_AUTO && method != METHOD_LOG) {
         (void)error_set(err, ERR_CONFIG,
                         "all tables are selected in one word only while the "
-                        "integration's method is 'auto'; it is '" STR_FMT "'",
+                        "integration's method is 'auto' or 'log'; it is '" STR_FMT "'",
                         STR_ARG(option_text(i->options, "method")));
-        err->hint = "Set the integration's method to auto (`tailrace export`, then "
-                    "`tailrace apply`), or select '*'.";
+        err->hint =
+            "Set the integration's method to one of these (`tailrace export`, then "
+            "`tailrace apply`), or select '*'.";
         return -1;
     }
     for (size_t k = 0; k < sizeof LISTS / sizeof *LISTS; k++)

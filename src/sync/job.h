@@ -46,6 +46,7 @@ struct job_request {
     const struct sync_options *options;
     const struct str *only; /* patterns of the tables that this run is about; or none */
     size_t only_count;
+    bool follow;         /* go on until asked to stop */
     struct str backfill; /* a condition on the rows that this run reads again; or empty */
     job_progress_fn
         *progress; /* called about five times a second from the job's thread */

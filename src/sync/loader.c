@@ -67,6 +67,8 @@ static void count_stream(struct loader *l, const struct manifest_stream *ms,
         atomic_fetch_add(&st->rows_known, had->known);
         if ((ms->actions & ACTION_JOIN) != 0)
             atomic_store(&st->joined, true);
+        if ((ms->actions & ACTION_COPIED) != 0)
+            atomic_store(&st->copied, true);
     }
     pthread_mutex_unlock(&st->lock);
 }
@@ -146,6 +148,8 @@ int loader_run(struct loader *l, struct error *err)
             lane_stop_loading(l->lane);
             return -1;
         }
+        if (l->load_us != NULL)
+            atomic_store(l->load_us, clock_mono_us() - began);
         log_event(LOG_DEBUG, "epoch loaded", F_UINT("epoch", number),
                   F_INT("took_ms", (clock_mono_us() - began) / 1000));
     }

@@ -23,6 +23,7 @@ struct loader {
     struct cancel *cancel;
     struct stream *streams; /* of the job; none while an earlier run's epochs load */
     size_t stream_count;
+    atomic_int_fast64_t *load_us; /* how long the last epoch took; or NULL */
     atomic_uint_fast64_t rows_loaded;
     atomic_uint_fast64_t epochs_loaded;
 };

@@ -81,11 +81,72 @@ static int check_view_key(const struct stream_options *o, const struct catalog_t
     return 0;
 }
 
+/* What the log cannot give. */
+static int check_log(const struct stream_options *o, const struct catalog_table *t,
+                     struct error *err)
+{
+    if (o->method != METHOD_LOG)
+        return 0;
+    if (t->kind != TABLE_BASE) {
+        (void)error_set(err, ERR_CONFIG,
+                        "'" STR_FMT "' is a view: the log has rows of tables only",
+                        STR_ARG(t->schema.name));
+        err->hint = "Choose method full or key for it.";
+        return -1;
+    }
+    if (t->system_versioned) {
+        (void)error_set(err, ERR_CONFIG,
+                        "'" STR_FMT "' is system-versioned: its history rows cannot be "
+                        "followed in the log",
+                        STR_ARG(t->schema.name));
+        err->hint = "Choose method full or key for it.";
+        return -1;
+    }
+    if (o->where.len == 0)
+        return 0;
+    (void)error_set(
+        err, ERR_CONFIG,
+        "option 'where': rows of the log cannot be filtered by a condition in "
+        "the source's SQL");
+    err->hint = "Take the condition away, or choose method full or key.";
+    return -1;
+}
+
+static struct str why_no_log(struct arena *a, const struct plan_context *c,
+                             const struct catalog_table *t)
+{
+    const struct log_ability *ability = c->ability;
+    if (ability == NULL)
+        return (struct str){ 0 };
+    if (!ability->possible)
+        return arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(ability->why),
+                            ability->mend.len > 0 ? ": " : "", STR_ARG(ability->mend));
+    return check_table_log(a, t, ability);
+}
+
+void method_resolve(struct arena *a, const struct plan_context *c,
+                    const struct catalog_table *t, struct stream_options *o,
+                    struct str *why)
+{
+    struct error ignored = { 0 };
+    *why = (struct str){ 0 };
+    if (o->method == METHOD_LOG) {
+        *why = why_no_log(a, c, t);
+    } else if (o->method == METHOD_AUTO) {
+        o->method = METHOD_LOG;
+        if (c->ability == NULL || why_no_log(a, c, t).len > 0 ||
+            check_log(o, t, &ignored) != 0)
+            o->method = METHOD_FULL;
+    }
+}
+
 int method_check(struct arena *a, const struct stream_options *o,
                  const struct catalog_table *t, struct error *err)
 {
-    return check_replication_key(a, o, t, err) != 0 || check_view_key(o, t, err) != 0 ? -1
-                                                                                      : 0;
+    return check_replication_key(a, o, t, err) != 0 || check_view_key(o, t, err) != 0 ||
+                   check_log(o, t, err) != 0
+               ? -1
+               : 0;
 }
 
 /* A declared key is in the order given. Its columns keep what the view says of NULL: a
@@ -271,7 +332,8 @@ static void plain_bookmark(struct stream *st)
     struct key_bookmark b = { .anchors = &none,
                               .anchor_count = 1,
                               .definition = st->definition };
-    if (st->options.method == METHOD_FULL && st->definition != 0)
+    if (st->options.method == METHOD_LOG ||
+        (st->options.method == METHOD_FULL && st->definition != 0))
         st->bookmark = key_bookmark_format(st->arena, &b);
 }
 
@@ -323,6 +385,102 @@ static bool resume(const struct plan_context *c, struct stream *st,
     return true;
 }
 
+/* --- followed by the log
+ * ---------------------------------------------------------------------------- */
+
+static const struct column *live_column(const struct table_schema *live, struct str name)
+{
+    for (unsigned i = 0; i < live->column_count; i++)
+        if (str_eq(live->columns[i].avro_name, name))
+            return &live->columns[i];
+    return NULL;
+}
+
+/* A column that is selected now and was not copied: older rows have nothing there. */
+static bool lacks_column(const struct stream *st, const struct stream_mark *m)
+{
+    CLEANUP(arena_free_at) struct arena *a = arena_new(SCHEMA_JSON_LIMIT * 4);
+    struct table_schema live = { 0 };
+    struct error ignored = { 0 };
+    const struct table_schema *now = st->shape->schema;
+    if (avro_schema_read(a, m->schema_json, &live, &ignored) != 0)
+        return true;
+    for (unsigned i = 0; i < now->column_count; i++)
+        if (live_column(&live, now->columns[i].avro_name) == NULL)
+            return true;
+    return false;
+}
+
+/* The live version is in the log lane, as this run would have it. */
+static bool is_followed(struct stream *st, const struct stream_mark *m, uint64_t newest)
+{
+    struct error ignored = { 0 };
+    struct key_bookmark b = { 0 };
+    return m != NULL && stream_mark_is_followed(m) && m->live_version >= newest &&
+           key_bookmark_parse(st->arena, m->bookmark, &b, &ignored) == 0 &&
+           b.definition == st->definition && fits_live(st, m) && !lacks_column(st, m);
+}
+
+static void stay_live(struct stream *st, const struct stream_mark *m)
+{
+    st->log_live = true;
+    st->version = st->live_version = m->live_version;
+    st->phase = PHASE_READ;
+    atomic_store(&st->joined, true);
+    atomic_store(&st->started_at, clock_mono_us());
+    atomic_store(&st->ended_at, clock_mono_us());
+    if (m->copy_version != 0) /* of an earlier wish */
+        spooler_replace(st, m->copy_version, m->copy_join);
+}
+
+/* Its changes are held since before its first page, so it may go on, or is whole. */
+static bool go_on_held(const struct plan_context *c, struct stream *st,
+                       const struct stream_mark *m, uint64_t newest)
+{
+    if (m == NULL || m->copy_version == 0 || m->held_version != m->copy_version ||
+        newest > m->copy_version || m->copy_join != JOIN_LOG)
+        return false;
+    st->held_before = true;
+    if (m->copied && str_eq(m->copy_bookmark, st->bookmark)) {
+        st->version = m->copy_version;
+        st->sequence = m->copy_sequence;
+        st->phase = PHASE_READ;
+        atomic_store(&st->copied, true);
+        atomic_store(&st->started_at, clock_mono_us());
+        atomic_store(&st->ended_at, clock_mono_us());
+        return true;
+    }
+    return resume(c, st, m, newest);
+}
+
+static int choose_log(const struct plan_context *c, struct stream *st,
+                      const struct stream_mark *m, uint64_t newest, struct error *err)
+{
+    struct stream_name of = plan_stream_name(c, st);
+    st->by_log = true;
+    st->join = JOIN_LOG;
+    st->method = method_of_reading(st, c->options->one_view);
+    plain_bookmark(st);
+    if (is_followed(st, m, newest)) {
+        stay_live(st, m);
+        return 0;
+    }
+    if (go_on_held(c, st, m, newest))
+        return 0;
+    st->held_before = false;
+    if (m != NULL && m->copy_version != 0)
+        spooler_replace(st, m->copy_version, m->copy_join);
+    st->version = newest;
+    if (m != NULL && m->live_version > st->version)
+        st->version = m->live_version;
+    if (m != NULL && m->copy_version > st->version)
+        st->version = m->copy_version;
+    if (m != NULL && m->held_version > st->version)
+        st->version = m->held_version;
+    st->version++;
+    return state_version_set(c->state, &of, st->version, err);
+}
+
 int method_choose(const struct plan_context *c, struct stream *st,
                   const struct stream_mark *m, struct error *err)
 {
@@ -331,6 +489,8 @@ int method_choose(const struct plan_context *c, struct stream *st,
     st->definition = definition_of(&st->options);
     if (state_version_get(c->state, &of, &newest, err) != 0)
         return -1;
+    if (c->backfill.len == 0 && st->options.method == METHOD_LOG)
+        return choose_log(c, st, m, newest, err);
     if (c->backfill.len == 0)
         choose_join(st, m, newest);
     else if (choose_backfill(c, st, m, newest, err) != 0)

@@ -17,6 +17,12 @@
 #include "sink/sink.h"
 #include "sync/shape.h"
 
+/* What auto means for this table: log where server and table allow it, else full. In
+ * *why (in the arena) why an explicit log is impossible; else empty. */
+void method_resolve(struct arena *a, const struct plan_context *c,
+                    const struct catalog_table *t, struct stream_options *o,
+                    struct str *why);
+
 /* Can the table be replicated as its options say? Nothing is asked of the server. Errors:
  * ERR_CONFIG naming the option. */
 int method_check(struct arena *a, const struct stream_options *o,

@@ -3,6 +3,7 @@
 
 #include "avro/container.h"
 #include "avro/encode.h"
+#include "spool/manifest.h"
 
 #define KIB ((int64_t)1 << 10)
 #define MIB ((int64_t)1 << 20)
@@ -15,8 +16,9 @@
 #define LOOK_BACK_UNITS 1000
 #define LOOK_BACK_UNITS_MAX INT64_C(1000000000000000)
 
-static const char *const METHODS[] = { "auto", "full", "key", NULL };
+static const char *const METHODS[] = { "auto", "full", "key", "log", NULL };
 static const char *const LOADS[] = { "mirror", "append", NULL };
+static const char *const DELETES[] = { "mark", "blank", "remove", NULL };
 static const char *const NEW_COLUMNS[] = { "select", "ignore", NULL };
 static const char *const DATES[] = { "null", "reject", "text", NULL };
 static const char *const BAD_TEXT[] = { "reject", "replace", NULL };
@@ -39,6 +41,10 @@ static const char *const CODECS[] = { "null", "snappy", "zstandard", "deflate", 
 #define LOAD_HELP                                                                      \
     "How rows are loaded: mirror keeps one row for each key, as it is at the source; " \
     "append keeps every version of a row that was read."
+#define DELETES_HELP                                                      \
+    "Method log, a row that is deleted at the source: its row here gets " \
+    "_sdc_deleted_at "                                                    \
+    "and keeps its values (mark), loses all but its key (blank), or goes (remove)."
 #define SWEEP_HELP                                                                     \
     "After each read by key, look for rows that are gone at the source and mark them " \
     "deleted. This reads the keys of the whole table."
@@ -60,8 +66,8 @@ static const struct option TABLE[] = {
       "out until it is selected (ignore)." },
     { "method", OPTION_CHOICE, "auto", 0, 0, METHODS,
       "How tables are replicated: full copies each table whole in every run; key copies "
-      "it once and from then on reads the rows whose key is new; auto chooses, and "
-      "chooses full." },
+      "it once and from then on reads the rows whose key is new; log copies it once and "
+      "from then on follows the binary log; auto chooses, and chooses full." },
     { "key", OPTION_TEXT, "", 0, 0, NULL, KEY_HELP },
     { "from", OPTION_TEXT, "", 0, 0, NULL, FROM_HELP },
     { "look_back", OPTION_DURATION, "", 0, 8760 * HOUR, NULL,
@@ -72,6 +78,13 @@ static const struct option TABLE[] = {
     { "where", OPTION_TEXT, "", 0, 0, NULL, WHERE_HELP },
     { "load", OPTION_CHOICE, "mirror", 0, 0, LOADS, LOAD_HELP },
     { "sweep", OPTION_BOOL, "no", 0, 0, NULL, SWEEP_HELP },
+    { "deletes", OPTION_CHOICE, "mark", 0, 0, DELETES, DELETES_HELP },
+    { "handover_wait", OPTION_DURATION, "60s", 0, HOUR, NULL,
+      "Method log, MySQL without GTIDs and without the privilege to lock tables: how "
+      "long "
+      "to wait after a place in the log is noted, so that all that stands before it can "
+      "be "
+      "seen by the copy." },
     { "one_view", OPTION_BOOL, "no", 0, 0, NULL,
       "Read each table in one consistent view on one connection: exact as of one moment, "
       "but not resumable and bounded by view_age_limit." },
@@ -144,8 +157,8 @@ static const struct option TABLE[] = {
 static const struct option STREAM_TABLE[] = {
     { "method", OPTION_CHOICE, "", 0, 0, METHODS,
       "How this table is replicated: full copies it whole in every run; key copies it "
-      "once and from then on reads the rows whose key is new; auto chooses, and chooses "
-      "full." },
+      "once and from then on reads the rows whose key is new; log copies it once and "
+      "from then on follows the binary log; auto chooses, and chooses full." },
     { "key", OPTION_TEXT, "", 0, 0, NULL, KEY_HELP },
     { "from", OPTION_TEXT, "", 0, 0, NULL, FROM_HELP },
     { "look_back", OPTION_DURATION, "", 0, 8760 * HOUR, NULL,
@@ -155,11 +168,17 @@ static const struct option STREAM_TABLE[] = {
     { "where", OPTION_TEXT, "", 0, 0, NULL, WHERE_HELP },
     { "load", OPTION_CHOICE, "", 0, 0, LOADS, LOAD_HELP },
     { "sweep", OPTION_BOOL, "", 0, 0, NULL, SWEEP_HELP },
+    { "deletes", OPTION_CHOICE, "", 0, 0, DELETES, DELETES_HELP },
     { "view_key", OPTION_TEXT, "", 0, 0, NULL,
       "The columns that are the key of this view, separated by commas: together unique "
       "and never NULL." },
     { 0 },
 };
+
+const char *sync_method_name(enum sync_method m)
+{
+    return METHODS[m];
+}
 
 const struct option *sync_option_table(void)
 {
@@ -212,6 +231,8 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         .where = arena_str(a, str_trim(option_text(v, "where"))),
         .load = (enum load_way)option_number(v, "load"),
         .sweep = option_bool(v, "sweep"),
+        .deletes = (int)option_number(v, "deletes"),
+        .handover_us = option_number(v, "handover_wait"),
         .ignore_new_columns = option_number(v, "new_columns") == 1,
         .database_in_names = option_bool(v, "database_in_names"),
         .always_int = option_bool(v, "tinyint_as_int"),
@@ -239,7 +260,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         .warehouse_idle_us = option_number(v, "warehouse_idle"),
     };
     static_assert(CODEC_DEFLATE == 3 && DATE_TEXT == 2 && METHOD_KEY == 2 &&
-                      LOAD_APPEND == 1,
+                      METHOD_LOG == 3 && DELETE_REMOVE == 2 && LOAD_APPEND == 1,
                   "choices are in the enum's order");
     take_look_back(v, &out->look_back);
     out->tables = parts(a, option_text(v, "tables"), &out->table_count);
@@ -272,13 +293,13 @@ static int resolve(struct arena *a, const struct option_values *v,
         out->load = (enum load_way)option_number(v, "load");
     if (option_is_set(v, "sweep"))
         out->sweep = option_bool(v, "sweep");
+    if (option_is_set(v, "deletes"))
+        out->deletes = (int)option_number(v, "deletes");
     take_text(a, v, "key", &out->key);
     take_text(a, v, "from", &out->from);
     take_text(a, v, "where", &out->where);
     take_look_back(v, &out->look_back);
     out->view_key = parts(a, option_text(v, "view_key"), &out->view_key_count);
-    if (out->method == METHOD_AUTO)
-        out->method = METHOD_FULL;
     if (out->method != METHOD_KEY || out->key.len > 0)
         return 0;
     (void)error_set(err, ERR_CONFIG,
@@ -298,7 +319,8 @@ int stream_options_parse(struct arena *a, struct str json,
                                     .where = integration->where,
                                     .look_back = integration->look_back,
                                     .load = integration->load,
-                                    .sweep = integration->sweep };
+                                    .sweep = integration->sweep,
+                                    .deletes = integration->deletes };
     int rc = json.len == 0 ? 0 : option_set_json(v, json, err);
     if (rc == 0)
         rc = resolve(a, v, out, err);

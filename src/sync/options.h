@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum sync_method { METHOD_AUTO = 0, METHOD_FULL, METHOD_KEY };
+enum sync_method { METHOD_AUTO = 0, METHOD_FULL, METHOD_KEY, METHOD_LOG };
 enum load_way { LOAD_MIRROR = 0, LOAD_APPEND };
 
 /* How much a key-based read reads again where the order of keys is not proved; what a
@@ -41,7 +41,9 @@ struct sync_options {
     struct look_back look_back; /* key-based */
     struct str where;           /* condition on the rows of every table */
     enum load_way load;
-    bool sweep; /* key-based: look for rows that are gone at the source */
+    bool sweep;          /* key-based: look for rows that are gone at the source */
+    int deletes;         /* by log: enum delete_way */
+    int64_t handover_us; /* by log: option handover_wait */
     bool one_view;
     bool database_in_names; /* database__table always */
     bool always_int;        /* TINYINT(1) is an integer */
@@ -69,6 +71,9 @@ struct sync_options {
     int64_t warehouse_idle_us;
 };
 
+/* "full": as in the option. */
+const char *sync_method_name(enum sync_method m);
+
 /* The table, ends with a zero entry. */
 const struct option *sync_option_table(void);
 
@@ -81,11 +86,12 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
 /* The settings of one table, an option table too: those above that make sense for one
  * table, and what only one can have. What is not set is the integration's. */
 struct stream_options {
-    enum sync_method method; /* never METHOD_AUTO */
+    enum sync_method method; /* METHOD_AUTO until method_resolve() */
     struct str key, from, where;
     struct look_back look_back;
     enum load_way load;
     bool sweep;
+    int deletes;                /* enum delete_way */
     const struct str *view_key; /* of a view: its declared key */
     size_t view_key_count;
 };

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sync/leftover.h"
+#include "sync/log_memory.h"
 #include "sync/method.h"
 #include "sync/spooler.h"
 #include "sync/target.h"
@@ -22,14 +23,18 @@ static struct selection_owner owner_of(const struct plan_context *c)
     return (struct selection_owner){ c->state, c->integration, c->options };
 }
 
+/* why: what is in the way of an explicit method log; or empty. */
 static int options_of(const struct plan_context *c, struct arena *a,
-                      const struct table_schema *t, struct stream_options *out,
-                      struct error *err)
+                      const struct catalog_table *t, struct stream_options *out,
+                      struct str *why, struct error *err)
 {
     const struct stream_setting *said =
-        selection_find(c->selection, t->database, t->name);
-    return stream_options_parse(a, said == NULL ? (struct str){ 0 } : said->options,
-                                c->options, out, err);
+        selection_find(c->selection, t->schema.database, t->schema.name);
+    if (stream_options_parse(a, said == NULL ? (struct str){ 0 } : said->options,
+                             c->options, out, err) != 0)
+        return -1;
+    method_resolve(a, c, t, out, why);
+    return 0;
 }
 
 static struct str refusal_of(const struct plan_context *c, struct arena *a,
@@ -43,12 +48,17 @@ static struct str refusal_of(const struct plan_context *c, struct arena *a,
     unsigned supported = 0;
     if (!t->readable || t->kind == TABLE_SEQUENCE)
         return t->why.len > 0 ? t->why : STR("it cannot be read");
-    if (options_of(c, a, &t->schema, &options, &ignored) != 0)
+    struct str no_log = { 0 };
+    if (options_of(c, a, t, &options, &no_log, &ignored) != 0)
         return arena_str(a, str_of(ignored.text));
+    if (no_log.len > 0)
+        return no_log;
     if (method_check(a, &options, t, &ignored) != 0)
         return arena_str(a, str_of(ignored.text));
     if (c->backfill.len > 0 && t->key == KEY_NONE && options.view_key_count == 0)
         return STR("rows of a table without a key cannot be read again one by one");
+    if (c->backfill.len > 0 && options.method == METHOD_LOG)
+        return STR("it follows the log; `tailrace reset` copies it again");
     bool *late = ARENA_ARRAY(a, bool, t->schema.column_count + 1u);
     if (c->options->ignore_new_columns &&
         selection_late(&owner, &t->schema, false, late, &ignored) != 0)
@@ -102,15 +112,20 @@ static int shape_stream(const struct plan_context *c, struct stream *st,
                         const struct mark_list *marks, struct error *err)
 {
     struct table_schema *schema = NULL;
-    if (options_of(c, st->arena, &st->found->schema, &st->options, err) != 0)
+    struct str ignored = { 0 };
+    if (options_of(c, st->arena, st->found, &st->options, &ignored, err) != 0)
         return -1;
     st->options.key = st->options.method == METHOD_KEY
                           ? source_spelling(&st->found->schema, st->options.key)
                           : (struct str){ 0 };
     st->found = method_table(st->arena, &st->options, st->found);
+    const struct stream_mark *mark = target_mark(marks, st->database, st->table);
+    if (st->options.method == METHOD_LOG && mark != NULL &&
+        stream_mark_is_followed(mark) && log_memory_recall(c, st, err) < 0)
+        return -1;
     if (shape_make(c, st->arena, st->found, st->options.key, &schema, err) != 0 ||
         shape_add(c, st, schema, err) != 0 || shape_keep(c, st, err) != 0 ||
-        method_choose(c, st, target_mark(marks, st->database, st->table), err) != 0)
+        method_choose(c, st, mark, err) != 0)
         return error_wrap(err, "planning table '" STR_FMT "." STR_FMT "'",
                           STR_ARG(st->database), STR_ARG(st->table));
     return 0;
@@ -196,6 +211,16 @@ static bool is_wanted(const struct plan_context *c, const struct table_schema *t
     return yes;
 }
 
+static bool is_by_log(const struct plan_context *c, struct arena *a,
+                      const struct catalog_table *t)
+{
+    struct stream_options options = { 0 };
+    struct error ignored = { 0 };
+    struct str why = { 0 };
+    return options_of(c, a, t, &options, &why, &ignored) == 0 &&
+           options.method == METHOD_LOG;
+}
+
 /* Patterns that name nothing: the run's own, where it has some, else the integration's.
  */
 static void keep_unmatched(struct plan *p, const struct str *patterns,
@@ -207,6 +232,21 @@ static void keep_unmatched(struct plan *p, const struct str *patterns,
             p->unmatched[p->unmatched_count++] = arena_str(p->arena, patterns[i]);
 }
 
+/* The run is about some table that follows the log: then it is about all of them, since
+ * they share one place in it. */
+static bool names_followed(const struct plan_context *c, const struct catalog *cat,
+                           struct plan *p, bool *named)
+{
+    for (size_t d = 0; d < cat->database_count; d++)
+        for (size_t t = 0; t < cat->databases[d].table_count; t++) {
+            const struct catalog_table *table = &cat->databases[d].tables[t];
+            if (selection_table(c->selection, c->options, table, NULL, NULL).selected &&
+                is_wanted(c, &table->schema, named) && is_by_log(c, p->arena, table))
+                return true;
+        }
+    return false;
+}
+
 /* Tables that match, less those that cannot be copied (refused when they were named). */
 static size_t select_tables(const struct plan_context *c, const struct catalog *cat,
                             struct plan *p, struct candidate *out)
@@ -214,12 +254,16 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
     const struct sync_options *o = c->options;
     bool *matched = ARENA_ARRAY(p->arena, bool, o->table_count + 1);
     bool *named = ARENA_ARRAY(p->arena, bool, c->only_count + 1);
+    bool log_named = names_followed(c, cat, p, named);
     size_t count = 0;
     for (size_t d = 0; d < cat->database_count; d++)
         for (size_t t = 0; t < cat->databases[d].table_count; t++) {
             struct candidate s = { &cat->databases[d], &cat->databases[d].tables[t] };
-            if (!selection_table(c->selection, o, s.table, matched, NULL).selected ||
-                !is_wanted(c, &s.table->schema, named))
+            if (!selection_table(c->selection, o, s.table, matched, NULL).selected)
+                continue;
+            bool wanted = is_wanted(c, &s.table->schema, named);
+            bool by_log = is_by_log(c, p->arena, s.table);
+            if (by_log ? !wanted && !log_named : !wanted || c->followed_only)
                 continue;
             struct str why = refusal_of(c, p->arena, s.table);
             if (why.len > 0)
@@ -261,9 +305,11 @@ static int finished_since(const struct plan_context *c, const struct mark_list *
     const struct stream_mark *m = target_mark(marks, of.database, of.table);
     uint64_t newest = 0;
     struct stream_options options = { 0 };
-    if (options_of(c, p->arena, &s->table->schema, &options, err) != 0)
+    struct str why = { 0 };
+    if (options_of(c, p->arena, s->table, &options, &why, err) != 0)
         return -1;
-    if (options.method == METHOD_KEY || c->backfill.len > 0) /* reads but some rows */
+    if (options.method == METHOD_KEY || options.method == METHOD_LOG ||
+        c->backfill.len > 0) /* reads but some rows */
         return 0;
     options.key = (struct str){ 0 };
     if (since == 0 || m == NULL || m->state != STREAM_LIVE || m->copy_version != 0 ||
@@ -371,7 +417,7 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
         if (state_batch_end(c->state, rc == 0 ? err : &late) != 0)
             rc = -1;
     }
-    if (rc == 0 && c->only_count == 0) {
+    if (rc == 0 && c->only_count == 0 && !c->followed_only) {
         add_orphans(out, marks);
         leftover_find(catalog, marks, out);
     }

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "source/handover.h"
 #include "source/key.h"
 #include "spool/quarantine.h"
 #include "sync/reader_internal.h"
@@ -81,7 +82,8 @@ static struct stream *next_stream(struct reader_pool *p)
         if (sweep_waits(st))
             return NULL;
         p->next_stream++;
-        if (!atomic_load(&st->failed)) /* orphans are born so */
+        /* orphans are born failed, what only follows the log is born read */
+        if (!atomic_load(&st->failed) && atomic_load(&st->ended_at) == 0)
             return st;
     }
     return NULL;
@@ -291,6 +293,16 @@ static void bound_by_key(const struct table_reader *r, struct full_table *table)
     table->to = st->to;
 }
 
+/* Where in the log the one view lies: changes that it has are not applied again. */
+static void keep_point(struct stream *st, const struct view_point *point)
+{
+    pthread_mutex_lock(&st->lock);
+    st->view_low = log_position_format(st->arena, &point->low);
+    st->view_high = log_position_format(st->arena, &point->high);
+    pthread_mutex_unlock(&st->lock);
+    log_event(LOG_INFO, "the view's place in the log is known", F_STR("by", point->how));
+}
+
 /* Read the range from its resume point to its end. 1: done, 0: stopped early (cancelled,
  * or the stream is no longer ours), -1: err. */
 static int read_range(struct table_reader *r, struct error *err)
@@ -307,10 +319,19 @@ static int read_range(struct table_reader *r, struct error *err)
                                 .method = r->task.method,
                                 .pace = &r->task.stream->pace };
     bound_by_key(r, &table);
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
+    struct view_point point = { .source = r->pool->source,
+                                .arena = a,
+                                .cancel = r->pool->cancel,
+                                .settle_us = o->handover_us };
+    bool exact = r->task.stream->by_log && table.shape->key_count == 0;
+    fo.point = exact ? &point : NULL;
     struct full_reader *fr =
         full_reader_open(r->session, &table, &from, &fo, r->pool->governor, err);
     if (fr == NULL)
         return -1;
+    if (exact)
+        keep_point(r->task.stream, &point);
     int rc = 0;
     while (rc == 0 && reader_is_current(r) && !reader_stopping(r->pool)) {
         const struct value *cells = NULL;

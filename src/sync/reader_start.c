@@ -116,32 +116,6 @@ void reader_disconnect(struct table_reader *r)
     r->session = NULL;
 }
 
-/* The table as it is now, for as long as the stream lives. */
-static const struct catalog_table *keep_found(struct stream *st,
-                                              const struct catalog_table *t)
-{
-    struct arena *a = st->arena;
-    struct catalog_table *copy = ARENA_NEW(a, struct catalog_table);
-    struct catalog_index *indexes =
-        ARENA_ARRAY(a, struct catalog_index, t->index_count + 1);
-    *copy = *t;
-    copy->schema = *schema_copy(a, &t->schema);
-    copy->key_name = arena_str(a, t->key_name);
-    copy->engine = arena_str(a, t->engine);
-    copy->why = copy->comment = (struct str){ 0 };
-    for (size_t i = 0; i < t->index_count; i++) {
-        const struct catalog_index *from = &t->indexes[i];
-        struct str *columns = ARENA_ARRAY(a, struct str, from->column_count + 1);
-        for (size_t k = 0; k < from->column_count; k++)
-            columns[k] = arena_str(a, from->columns[k]);
-        indexes[i] = (struct catalog_index){ .name = arena_str(a, from->name),
-                                             .columns = columns,
-                                             .column_count = from->column_count };
-    }
-    copy->indexes = indexes;
-    return method_table(a, &st->options, copy);
-}
-
 /* What the next generation reads. Called with stream.lock held. */
 static int plan_again_locked(struct table_reader *r, struct stream *st,
                              const struct catalog_table *t, struct error *err)
@@ -151,7 +125,8 @@ static int plan_again_locked(struct table_reader *r, struct stream *st,
         return error_set(err, ERR_SCHEMA, "it changed while its keys were read");
     if (method_check(st->arena, &st->options, t, err) != 0)
         return error_wrap(err, "it changed while it was read");
-    const struct catalog_table *found = keep_found(st, t);
+    const struct catalog_table *found =
+        method_table(st->arena, &st->options, shape_keep_found(st, t));
     if (shape_make(r->pool->plan, st->arena, found, st->options.key, &schema, err) != 0)
         return -1;
     if (join_changes_live(st->join) && !method_fits(schema, str_of(st->shape->json)))
@@ -220,7 +195,8 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
     pthread_mutex_unlock(&st->lock);
     CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
     unsigned parts = method == FULL_PAGES && !st->by_key ? parts_for(p) : 1;
-    int64_t sequence = reader_next_sequence(p); /* before the first page: at P0 */
+    int64_t sequence = /* before the first page: at P0 */
+        st->by_log ? st->sequence : reader_next_sequence(p);
     struct full_cut cut = { .shape = shape->schema, .found = found, .parts = parts };
     static struct page_range all; /* in order of another key there is no cutting */
     if (st->by_key) {
@@ -289,6 +265,10 @@ int reader_restart(struct table_reader *r, struct error *err)
 {
     struct reader_pool *p = r->pool;
     struct stream *st = r->task.stream;
+    if (st->by_log) { /* changes are held for this version, not for the next one */
+        atomic_store(&st->again, true);
+        return -1;
+    }
     if (!begin_restart(st, r->task.generation))
         return reader_is_current(r) ? -1 : 0;
     log_error(LOG_INFO, "copy starts again", err);

@@ -119,7 +119,7 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
             .database = st->database,
             .table = st->table,
             .target = st->target,
-            .method = st->options.method == METHOD_KEY ? STR("key") : STR("full"),
+            .method = str_of(sync_method_name(st->options.method)),
             .state = end_state(st),
             .read = atomic_load(&st->rows_read),
             .applied = atomic_load(&st->rows_applied),

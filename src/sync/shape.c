@@ -288,6 +288,31 @@ int shape_add_keys(const struct plan_context *c, struct stream *st,
     return push_shape(c, st, keys, err);
 }
 
+const struct catalog_table *shape_keep_found(struct stream *st,
+                                             const struct catalog_table *t)
+{
+    struct arena *a = st->arena;
+    struct catalog_table *copy = ARENA_NEW(a, struct catalog_table);
+    struct catalog_index *indexes =
+        ARENA_ARRAY(a, struct catalog_index, t->index_count + 1);
+    *copy = *t;
+    copy->schema = *schema_copy(a, &t->schema);
+    copy->key_name = arena_str(a, t->key_name);
+    copy->engine = arena_str(a, t->engine);
+    copy->why = copy->comment = (struct str){ 0 };
+    for (size_t i = 0; i < t->index_count; i++) {
+        const struct catalog_index *from = &t->indexes[i];
+        struct str *columns = ARENA_ARRAY(a, struct str, from->column_count + 1);
+        for (size_t k = 0; k < from->column_count; k++)
+            columns[k] = arena_str(a, from->columns[k]);
+        indexes[i] = (struct catalog_index){ .name = arena_str(a, from->name),
+                                             .columns = columns,
+                                             .column_count = from->column_count };
+    }
+    copy->indexes = indexes;
+    return copy;
+}
+
 static const struct column *by_avro_name(const struct table_schema *s, struct str name)
 {
     for (unsigned i = 0; i < s->column_count; i++)

@@ -11,6 +11,7 @@
 #define SYNC_SHAPE_H
 
 #include "row/catalog.h"
+#include "source/check.h"
 #include "state/state.h"
 #include "sync/options.h"
 #include "sync/selection.h"
@@ -23,8 +24,10 @@ struct plan_context {
     const struct sync_options *options;
     const struct selection *selection; /* NULL: nothing was said of single tables */
     const struct str
-        *only;           /* patterns: this run leaves other tables as they are; none: */
-    size_t only_count;   /* it leaves none */
+        *only;         /* patterns: this run leaves other tables as they are; none: */
+    size_t only_count; /* it leaves none */
+    const struct log_ability *ability; /* NULL: the server was not asked */
+    bool followed_only;                /* only what follows the log */
     struct str backfill; /* a condition: this run reads the rows that meet it, merges
                             them and moves no bookmark; or empty */
 };
@@ -48,6 +51,10 @@ int shape_add(const struct plan_context *c, struct stream *st,
 /* The stream's only shape: the key columns of another shape. Not recorded. */
 int shape_add_keys(const struct plan_context *c, struct stream *st,
                    const struct table_schema *whole, struct error *err);
+
+/* The table as it is, for as long as the stream lives. */
+const struct catalog_table *shape_keep_found(struct stream *st,
+                                             const struct catalog_table *t);
 
 /* Fill st->kept: columns that are left out by choice and were copied before. */
 int shape_keep(const struct plan_context *c, struct stream *st, struct error *err);

@@ -387,7 +387,8 @@ static int add_rows(struct spooler *sp, const struct delivery *d, struct error *
     advance(st, d->block);
     follow_shape(sp, st, d->shape->schema);
     if (page_position_done(&st->spooled.progress))
-        epoch_set_action(sp->epoch, index, ACTION_JOIN);
+        epoch_set_action(sp->epoch, index,
+                         st->spooled.join == JOIN_LOG ? ACTION_COPIED : ACTION_JOIN);
     return 0;
 }
 

@@ -78,6 +78,13 @@ struct stream {
     atomic_bool joined; /* the loader saw the join committed */
     bool resumed;       /* plan: goes on from an earlier job */
     bool orphan;        /* plan: only an unfinished copy to drop, nothing to read */
+    bool by_log;        /* plan: followed by the log */
+    bool log_live;      /* plan: its live version is, so nothing is copied */
+    bool held_before;   /* plan: changes for the copy under way are held already */
+    atomic_bool again;  /* by log: given up for now, to be copied again at once */
+    struct str view_low, view_high; /* [lock] by log, without a key: places in the log
+                                       that its one view lies between */
+    atomic_bool copied;             /* by log: the copy is whole and waits for its join */
 
     uint64_t version; /* [lock] of the copy being made */
     int64_t sequence; /* [lock] of its rows; of a delta: its first one, at first */

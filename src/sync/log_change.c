@@ -1,0 +1,253 @@
+/* What happens to followed tables besides rows. See log_lane_internal.h. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "sync/log_lane_internal.h"
+#include "sync/log_memory.h"
+#include "sync/method.h"
+
+/* --- leaving --------------------------------------------------------------------------
+ */
+
+static void fail_stream(struct stream *st, struct str why)
+{
+    pthread_mutex_lock(&st->lock);
+    if (st->phase != PHASE_FAILED) {
+        st->phase = PHASE_FAILED;
+        (void)error_set(&st->why, ERR_SCHEMA, STR_FMT, STR_ARG(why));
+        st->why.hint = "It is copied anew, by this run or the next one.";
+    }
+    pthread_mutex_unlock(&st->lock);
+    atomic_store(&st->failed, true);
+    atomic_store(&st->ended_at, clock_mono_us());
+}
+
+int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
+                    unsigned action)
+{
+    bool live = t->state == LOG_TABLE_LIVE;
+    log_event(LOG_WARN,
+              action == ACTION_GONE ? "table is gone at the source, what was copied stays"
+                                    : "table cannot be followed from here on",
+              F_STR("database", t->stream->database), F_STR("table", t->stream->table),
+              F_STR("why", why));
+    t->was_held = !live;
+    t->state = LOG_TABLE_OUT;
+    t->reason = arena_str(l->arena, why);
+    t->actions = live ? action : ACTION_ABANDON;
+    l->pending = true;
+    if (action != ACTION_GONE) {
+        l->lost++;
+        atomic_store(&t->stream->again, true);
+    }
+    fail_stream(t->stream, t->reason);
+    log_reader_unwatch(l->reader, (uint32_t)(t - l->tables));
+    return t->in_transaction ? 1 : 0;
+}
+
+/* --- shapes ---------------------------------------------------------------------------
+ */
+
+int log_change_promote(struct log_lane *l, struct log_table *t, unsigned column,
+                       struct error *err)
+{
+    struct stream *st = t->stream;
+    const struct plan_context *c = l->config.plan;
+    const struct table_schema *s = t->shape->schema;
+    struct stream_name of = plan_stream_name(c, st);
+    if (state_promotion_save(c->state, &of, s->columns[column].name, err) != 0)
+        return -1;
+    log_event(LOG_INFO, "boolean column holds other numbers: an integer from here on",
+              F_STR("table", st->table), F_STR("column", s->columns[column].name));
+    if (s->key_count == 0)
+        return log_change_lose(l, t,
+                               STR("a boolean column is an integer from now on, so rows "
+                                   "without a key cannot be told from those that were "
+                                   "copied before"),
+                               ACTION_PARK) < 0
+                   ? -1
+                   : 1;
+    if (log_epoch_flush(l, t, err) != 0)
+        return -1;
+    pthread_mutex_lock(&st->lock);
+    int rc = shape_add(c, st, schema_promote_bool(st->arena, s, column), err);
+    pthread_mutex_unlock(&st->lock);
+    if (rc == 0)
+        log_table_set_shape(t, &st->found->schema);
+    return rc;
+}
+
+/* The table has another shape from here on. */
+static int reshape(struct log_lane *l, struct log_table *t, const struct log_item *item,
+                   struct error *err)
+{
+    struct stream *st = t->stream;
+    const struct plan_context *c = l->config.plan;
+    struct table_schema *schema = NULL;
+    struct stream_shape_plan *before = t->shape;
+    pthread_mutex_lock(&st->lock);
+    const struct catalog_table *found = shape_keep_found(st, item->found);
+    int rc = shape_make(c, st->arena, found, (struct str){ 0 }, &schema, err);
+    bool fits = rc == 0 && method_fits(schema, str_of(before->json));
+    if (fits) {
+        st->found = found;
+        rc = shape_add(c, st, schema, err);
+    }
+    pthread_mutex_unlock(&st->lock);
+    if (rc != 0)
+        return -1;
+    if (!fits)
+        return log_change_lose(l, t,
+                               STR("its columns changed in a way that rows copied before "
+                                   "do not go together with"),
+                               ACTION_PARK);
+    log_table_set_shape(t, &st->found->schema);
+    t->announce = l->pending = true;
+    if (log_memory_save(c, st, err) != 0)
+        return -1;
+    log_event(LOG_INFO, "the table's columns changed", F_STR("table", st->table),
+              F_STR("what", item->why));
+    return log_reader_watch(l->reader, item->table, st->found, err);
+}
+
+static int truncated(struct log_lane *l, struct log_table *t, const struct log_item *item)
+{
+    t->actions |= ACTION_TRUNCATE;
+    t->action_number = l->numbers.next++;
+    t->action_at = item->at;
+    l->pending = true;
+    log_event(LOG_INFO, "the table was truncated at the source",
+              F_STR("table", t->stream->table));
+    return 0;
+}
+
+/* A new table that this integration selects is copied by the next round. name:
+ * "database.table". */
+static void created(struct log_lane *l, struct str name)
+{
+    const struct plan_context *c = l->config.plan;
+    struct catalog_table t = { .kind = TABLE_BASE, .readable = true };
+    t.schema.database = str_cut(name, '.', &t.schema.name);
+    bool ours = l->config.database_count == 0;
+    for (size_t i = 0; i < l->config.database_count && !ours; i++)
+        ours = str_ieq(l->config.databases[i], t.schema.database);
+    if (!ours || !selection_table(c->selection, c->options, &t, NULL, NULL).selected)
+        return;
+    log_event(LOG_INFO, "a table that is selected was made at the source",
+              F_STR("database", t.schema.database), F_STR("table", t.schema.name));
+    l->created = true;
+}
+
+int log_change_apply(struct log_lane *l, const struct log_item *item, struct error *err)
+{
+    struct log_table *t = item->table < l->table_count ? &l->tables[item->table] : NULL;
+    if (item->change == LOG_CREATED) {
+        created(l, item->why);
+        return 0;
+    }
+    if (t == NULL || t->state == LOG_TABLE_OUT)
+        return 0;
+    /* invariant 4: what was read before is an epoch of its own; in the middle of a
+     * transaction the table is lost and all is read again */
+    if (!l->mid && log_epoch_seal(l, false, err) != 0)
+        return -1;
+    switch (item->change) {
+    case LOG_TRUNCATED:
+        return truncated(l, t, item);
+    case LOG_SHAPED:
+        return reshape(l, t, item, err);
+    case LOG_LOST:
+        return log_change_lose(l, t, item->why, ACTION_PARK);
+    case LOG_GONE:
+        return log_change_lose(l, t, item->why, ACTION_GONE);
+    case LOG_CREATED:
+        break;
+    }
+    return 0;
+}
+
+/* --- joining --------------------------------------------------------------------------
+ */
+
+void log_change_remember(struct log_lane *l, struct log_table *t)
+{
+    t->in_transaction = false;
+    if (t->state != LOG_TABLE_HELD || t->shape->schema->key_count > 0)
+        return;
+    if (t->past_count == t->past_cap) {
+        t->past_cap = t->past_cap == 0 ? 64 : t->past_cap * 2;
+        t->past = xreallocarray(t->past, t->past_cap, sizeof *t->past);
+    }
+    if (t->past_count == LOG_PAST_MOST)
+        return; /* the join finds that it does not know enough */
+    t->past[t->past_count++] =
+        (struct log_past){ log_position_format(l->arena, log_reader_position(l->reader)),
+                           l->numbers.next - 1 };
+}
+
+void log_change_let_go(struct log_lane *l, struct log_table *t)
+{
+    t->was_held = true;
+    t->actions = ACTION_ABANDON;
+    t->state = LOG_TABLE_OUT;
+    l->pending = true;
+    l->lost += atomic_load(&t->stream->again) ? 1 : 0;
+}
+
+/* Which changes the one view of a table without a key has already: those of transactions
+ * up to its low place. False when one lies between the two places, or too many to know:
+ * the view was not exact. */
+static bool cut_of(struct log_table *t)
+{
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)1 << 30);
+    struct log_position low = { 0 }, high = { 0 };
+    struct error ignored = { 0 };
+    struct stream *st = t->stream;
+    pthread_mutex_lock(&st->lock);
+    bool known = st->view_low.len > 0 &&
+                 log_position_parse(a, st->view_low, &low, &ignored) == 0 &&
+                 log_position_parse(a, st->view_high, &high, &ignored) == 0;
+    pthread_mutex_unlock(&st->lock);
+    if (!known || t->past_count == LOG_PAST_MOST)
+        return false;
+    for (size_t i = 0; i < t->past_count; i++) {
+        struct log_position at = { 0 };
+        if (log_position_parse(a, t->past[i].position, &at, &ignored) != 0)
+            return false;
+        if (log_position_reached(&low, &at))
+            t->cut = t->past[i].last;
+        else if (log_position_reached(&high, &at))
+            return false;
+    }
+    return true;
+}
+
+static int join(struct log_lane *l, struct log_table *t, struct error *err)
+{
+    struct stream *st = t->stream;
+    if (atomic_load(&st->failed) || !atomic_load(&st->copied)) {
+        log_change_let_go(l, t);
+        return 0;
+    }
+    if (t->shape->schema->key_count == 0 && !cut_of(t)) {
+        struct str why =
+            STR("rows of it changed while its view was opened, and without a "
+                "key nothing tells which of them the view has");
+        return log_change_lose(l, t, why, ACTION_PARK) < 0 ? -1 : 0;
+    }
+    t->actions = ACTION_JOIN;
+    t->was_held = true;
+    t->state = LOG_TABLE_LIVE;
+    l->pending = true;
+    return log_memory_save(l->config.plan, st, err);
+}
+
+int log_change_join(struct log_lane *l, struct error *err)
+{
+    if (log_epoch_seal(l, false, err) != 0)
+        return -1;
+    for (size_t i = 0; i < l->table_count; i++)
+        if (l->tables[i].state == LOG_TABLE_HELD && join(l, &l->tables[i], err) != 0)
+            return -1;
+    return log_epoch_seal(l, true, err);
+}

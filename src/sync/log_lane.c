@@ -1,0 +1,381 @@
+/* The log thread. See log_lane.h. */
+#include "sync/log_lane.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "sync/log_lane_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define ARENA_LIMIT ((size_t)1 << 30)
+
+/* The server tells that it is alive, and us that nothing happens, so often. */
+#define HEARTBEAT_US (250 * 1000)
+
+/* --- made and ended -------------------------------------------------------------------
+ */
+
+static bool is_followed(const struct stream *st)
+{
+    return st->by_log && !st->orphan && !atomic_load(&st->failed);
+}
+
+struct log_lane *log_lane_new(const struct log_lane_config *config)
+{
+    struct log_lane *l = xcalloc(1, sizeof *l);
+    l->config = *config;
+    l->arena = arena_new(ARENA_LIMIT);
+    l->shared = arena_new(ARENA_LIMIT);
+    l->captured =
+        xstrdup(arena_text(l->arena, log_position_format(l->arena, config->from)));
+    l->numbers.next = clock_wall_us() * 1000;
+    if (l->numbers.next <= config->last_sequence) /* the clock was set back */
+        l->numbers.next = config->last_sequence + 1;
+    l->tables = xcalloc(config->stream_count + 1, sizeof *l->tables);
+    l->sealed_at = clock_mono_us();
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->changed, NULL);
+    for (size_t i = 0; i < config->stream_count; i++) {
+        struct stream *st = &config->streams[i];
+        if (!is_followed(st))
+            continue;
+        struct log_table *t = &l->tables[l->table_count++];
+        t->stream = st;
+        t->version = st->version;
+        t->state = st->log_live ? LOG_TABLE_LIVE : LOG_TABLE_HELD;
+        log_table_set_shape(t, &st->found->schema);
+    }
+    return l;
+}
+
+void log_lane_free(struct log_lane *l)
+{
+    if (l == NULL)
+        return;
+    epoch_abort(l->epoch);
+    log_reader_close(l->reader);
+    for (size_t i = 0; i < l->table_count; i++)
+        log_table_done(&l->tables[i]);
+    free(l->tables);
+    free(l->captured);
+    pthread_mutex_destroy(&l->lock);
+    pthread_cond_destroy(&l->changed);
+    arena_free(l->arena);
+    arena_free(l->shared);
+    free(l);
+}
+
+/* --- what the job says and hears ------------------------------------------------------
+ */
+
+static void tell(struct log_lane *l, bool *flag)
+{
+    pthread_mutex_lock(&l->lock);
+    *flag = true;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool log_lane_wait_held(struct log_lane *l)
+{
+    pthread_mutex_lock(&l->lock);
+    while (!l->held && !l->ended)
+        pthread_cond_wait(&l->changed, &l->lock);
+    bool held = l->held;
+    pthread_mutex_unlock(&l->lock);
+    return held;
+}
+
+void log_lane_join(struct log_lane *l, const struct log_position *end)
+{
+    pthread_mutex_lock(&l->lock);
+    l->end = log_position_format(l->shared, end);
+    l->joining = true;
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool log_lane_wants_round(const struct log_lane *l)
+{
+    return l->lost > 0 || l->created;
+}
+
+int64_t log_lane_read_to(const struct log_lane *l)
+{
+    return atomic_load(&l->read_to);
+}
+
+/* --- reading --------------------------------------------------------------------------
+ */
+
+static int open_reader(struct log_lane *l, struct error *err)
+{
+    const struct sync_options *o = l->config.plan->options;
+    CLEANUP(arena_free_at) struct arena *a = arena_new(ARENA_LIMIT);
+    struct log_position from = { 0 };
+    struct log_options lo = { .heartbeat_us = HEARTBEAT_US,
+                              .patience_us = o->reconnect_us,
+                              .row_limit = o->row_limit,
+                              .replace_bad_text = o->replace_bad_text,
+                              .always_int = o->always_int,
+                              .follow = true }; /* what ends it is the job's to say */
+    log_reader_close(l->reader);
+    l->reader = NULL;
+    if (log_position_parse(a, str_of(l->captured), &from, err) != 0)
+        return -1;
+    l->reader = log_reader_open(l->config.source, &from, &lo, l->config.cancel, err);
+    if (l->reader == NULL)
+        return -1;
+    for (size_t i = 0; i < l->table_count; i++)
+        if (l->tables[i].state != LOG_TABLE_OUT &&
+            log_reader_watch(l->reader, (uint32_t)i, l->tables[i].stream->found, err) !=
+                0)
+            return -1;
+    return 0;
+}
+
+/* What was taken since the last capture is read again. */
+static int read_again(struct log_lane *l, struct error *err)
+{
+    log_epoch_drop(l);
+    return open_reader(l, err);
+}
+
+/* Tables that are in the lane and are not followed by this run: deselected, replicated in
+ * another way, not readable. The lane goes on without them, so their changes would be
+ * missing later: they leave it, and say so. */
+static int leave_strays(struct log_lane *l, bool *any, struct error *err)
+{
+    const struct mark_list *marks = l->config.marks;
+    for (size_t i = 0; i < marks->stream_count; i++) {
+        const struct stream_mark *m = &marks->streams[i];
+        bool known = !stream_mark_is_followed(m);
+        for (size_t k = 0; k < l->table_count && !known; k++)
+            known = l->tables[k].state == LOG_TABLE_LIVE &&
+                    str_eq(l->tables[k].stream->database, m->database) &&
+                    str_eq(l->tables[k].stream->table, m->table);
+        /* one that is copied anew takes the place of its live version when it joins, and
+         * is followed until then by nobody */
+        if (known)
+            continue;
+        if (log_epoch_open(l, err) != 0)
+            return -1;
+        struct manifest_stream ms = {
+            .database = m->database,
+            .table = m->table,
+            .target = m->target,
+            .version = m->live_version,
+            .live_version = m->live_version,
+            .join = JOIN_LOG,
+            .changes = true,
+            .reason =
+                STR("a run did not follow it, so changes are missing from then on")
+        };
+        epoch_set_action(l->epoch, epoch_stream(l->epoch, &ms), ACTION_PARK);
+        *any = true;
+    }
+    return 0;
+}
+
+/* From here on the changes of tables that are to be copied are kept; their copies get
+ * numbers below those of all changes. */
+static int hold(struct log_lane *l, struct error *err)
+{
+    bool any = l->config.first;
+    for (size_t i = 0; i < l->table_count; i++) {
+        struct log_table *t = &l->tables[i];
+        if (t->state != LOG_TABLE_HELD || t->stream->held_before)
+            continue;
+        t->stream->sequence = l->numbers.next++;
+        t->actions = ACTION_HOLD;
+        l->pending = any = true;
+    }
+    if (leave_strays(l, &any, err) != 0)
+        return -1;
+    if (!any)
+        return 0;
+    if (log_epoch_open(l, err) != 0)
+        return -1;
+    return log_epoch_seal(l, true, err);
+}
+
+static struct log_table *table_of(struct log_lane *l, uint32_t number)
+{
+    return number < l->table_count ? &l->tables[number] : NULL;
+}
+
+/* A table that failed at loading, or whose copy failed, has left the lane there. */
+static bool is_wanted(struct log_lane *l, struct log_table *t, uint32_t number)
+{
+    if (t == NULL || t->state == LOG_TABLE_OUT)
+        return false;
+    if (!atomic_load(&t->stream->failed))
+        return true;
+    if (t->state == LOG_TABLE_HELD)
+        log_change_let_go(l, t);
+    t->state = LOG_TABLE_OUT;
+    log_reader_unwatch(l->reader, number);
+    return false;
+}
+
+static void count_bytes(struct log_lane *l, struct log_table *t)
+{
+    size_t now = t->block == NULL ? 0 : t->block->bytes.len;
+    l->open_bytes += now - t->counted_bytes;
+    t->counted_bytes = now;
+}
+
+/* 0, -1, or 1: what was taken must be read again. */
+static int take_row(struct log_lane *l, const struct log_item *item, struct error *err)
+{
+    struct log_table *t = table_of(l, item->table);
+    unsigned column = 0;
+    const char *why = NULL;
+    if (!is_wanted(l, t, item->table))
+        return 0;
+    if (l->epoch == NULL && l->open_bytes == 0)
+        l->began_at = clock_mono_us();
+    l->mid = true;
+    for (;;) {
+        switch (log_table_take(t, item, &l->numbers, l->config.plan->options->row_limit,
+                               &column, &why)) {
+        case LOG_PROMOTE: {
+            int rc = log_change_promote(l, t, column, err);
+            if (rc != 0)
+                return rc;
+            continue;
+        }
+        case LOG_UNTAKEN:
+            return log_change_lose(l, t, str_of(why), ACTION_PARK);
+        case LOG_TAKEN:
+            break;
+        }
+        break;
+    }
+    count_bytes(l, t);
+    if (atomic_load(&t->stream->rows_rejected) + t->rejected_rows >
+        l->config.plan->options->quarantine_limit)
+        return log_change_lose(l, t,
+                               STR("more rows could not be represented than "
+                                   "quarantine_limit"),
+                               ACTION_PARK);
+    if (t->counted_bytes >= BLOCK_SOFT_BYTES && log_epoch_flush(l, t, err) != 0)
+        return -1;
+    return log_epoch_bound(l, err);
+}
+
+/* --- commits --------------------------------------------------------------------------
+ */
+
+/* What the job has said meanwhile. */
+static void take_end(struct log_lane *l)
+{
+    struct error ignored = { 0 };
+    pthread_mutex_lock(&l->lock);
+    if (l->joining && !l->ending)
+        l->ending = log_position_parse(l->arena, arena_str(l->arena, l->end), &l->end_at,
+                                       &ignored) == 0;
+    pthread_mutex_unlock(&l->lock);
+}
+
+static bool end_is_reached(struct log_lane *l)
+{
+    if (!l->ending)
+        take_end(l);
+    return l->ending && !l->joined &&
+           log_position_reached(log_reader_position(l->reader), &l->end_at);
+}
+
+/* 1: this was the last one. */
+static int committed(struct log_lane *l, const struct log_item *item, struct error *err)
+{
+    l->mid = false;
+    if (item->at != 0)
+        atomic_store(&l->read_to, item->at);
+    for (size_t i = 0; i < l->table_count; i++)
+        if (l->tables[i].in_transaction)
+            log_change_remember(l, &l->tables[i]);
+    if (end_is_reached(l)) {
+        l->joined = true;
+        if (log_change_join(l, err) != 0)
+            return -1;
+        if (!l->config.follow)
+            return 1;
+    }
+    if (log_epoch_is_due(l) && log_epoch_seal(l, true, err) != 0)
+        return -1;
+    bool leave = l->config.follow && (l->lost > 0 || l->created) && l->joined;
+    if (!leave)
+        return 0;
+    return log_epoch_seal(l, true, err) == 0 ? 1 : -1;
+}
+
+static int handle(struct log_lane *l, const struct log_item *item, struct error *err)
+{
+    int rc = 0;
+    switch (item->kind) {
+    case LOG_ROW:
+        rc = take_row(l, item, err);
+        break;
+    case LOG_CHANGED:
+        rc = log_change_apply(l, item, err);
+        break;
+    case LOG_COMMIT:
+    case LOG_IDLE:
+        return committed(l, item, err);
+    case LOG_RESTART:
+        rc = 1;
+        break;
+    case LOG_END:
+        return 1;
+    }
+    if (rc == 1)
+        return read_again(l, err);
+    return rc;
+}
+
+/* Asked to end: what is whole is kept. */
+static int stop(struct log_lane *l, struct error *err)
+{
+    *err = (struct error){ 0 };
+    if (l->mid) {
+        log_epoch_drop(l);
+        return 0;
+    }
+    return log_epoch_seal(l, true, err);
+}
+
+static int run(struct log_lane *l, struct error *err)
+{
+    if (open_reader(l, err) != 0 || hold(l, err) != 0)
+        return -1;
+    tell(l, &l->held);
+    for (;;) {
+        struct log_item item = { 0 };
+        int rc = log_reader_next(l->reader, &item, err);
+        if (rc < 0 && err->code == ERR_CANCELLED)
+            return stop(l, err);
+        if (rc < 0 && err->code == ERR_NETWORK && l->config.cancel != NULL) {
+            log_error(LOG_WARN, "the log was lost on the way, reading it again", err);
+            rc = read_again(l, err);
+        } else if (rc >= 0) {
+            rc = handle(l, &item, err);
+        }
+        if (rc < 0)
+            return cancel_requested(l->config.hard) != CANCEL_NONE ? stop(l, err) : -1;
+        if (rc == 1)
+            return 0;
+    }
+}
+
+int log_lane_run(struct log_lane *l, struct error *err)
+{
+    int rc = run(l, err);
+    if (rc != 0)
+        log_epoch_drop(l);
+    log_reader_close(l->reader);
+    l->reader = NULL;
+    tell(l, &l->ended);
+    return rc;
+}

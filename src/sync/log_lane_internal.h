@@ -1,0 +1,87 @@
+/* src/sync/log_lane_internal.h
+ *
+ * What sync/log_lane.c (the loop), log_epoch.c (the open epoch) and log_change.c (what
+ * happens to tables besides rows) share. Nobody else includes this.
+ */
+#ifndef SYNC_LOG_LANE_INTERNAL_H
+#define SYNC_LOG_LANE_INTERNAL_H
+
+#include "sync/log_lane.h"
+#include "sync/log_table.h"
+
+#include <pthread.h>
+
+struct log_lane {
+    struct log_lane_config config;
+    struct arena *arena;       /* owned: reasons, the lane's own texts */
+    struct log_reader *reader; /* owned */
+    struct log_table *tables;  /* owned */
+    size_t table_count;
+    struct log_numbers numbers;
+    char *captured; /* owned: position text of the last capture */
+
+    struct epoch_writer *epoch; /* owned; NULL between epochs */
+    uint64_t number;
+    int64_t began_at, sealed_at; /* monotonic */
+    uint64_t raw_bytes;          /* of rows in the open epoch, uncompressed */
+    size_t open_bytes;           /* of rows in blocks, not yet in the epoch */
+    bool mid;                    /* rows of a transaction without its commit were taken */
+    bool pending;                /* some table has actions for the next epoch */
+    size_t lost;
+    bool created; /* a table that is selected was made: another round copies it */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool held, ended, joining;  /* [lock] */
+    struct str end;             /* [lock] position text; owned by the arena `shared` */
+    struct arena *shared;       /* [lock] owned */
+    struct log_position end_at; /* once `ending` */
+    bool ending, joined;
+    atomic_int_fast64_t read_to;
+};
+
+/* --- log_epoch.c */
+
+/* Open one if there is none; tables with actions are put into it. */
+int log_epoch_open(struct log_lane *l, struct error *err);
+
+/* The table's index in the open epoch. */
+int log_epoch_touch(struct log_lane *l, struct log_table *t);
+
+/* Its rows so far go into the epoch. */
+int log_epoch_flush(struct log_lane *l, struct log_table *t, struct error *err);
+
+/* Flush the fullest tables until rows in blocks take no more than queue_bytes. */
+int log_epoch_bound(struct log_lane *l, struct error *err);
+
+/* Capture everything up to the reader's position. An epoch without streams is captured
+ * too when the position has moved and `even_empty`. */
+int log_epoch_seal(struct log_lane *l, bool even_empty, struct error *err);
+
+/* Forget the open epoch and all rows that are in none. */
+void log_epoch_drop(struct log_lane *l);
+
+bool log_epoch_is_due(const struct log_lane *l);
+
+/* --- log_change.c */
+
+int log_change_apply(struct log_lane *l, const struct log_item *item, struct error *err);
+
+/* The table leaves the lane. 1: rows of it were taken in this transaction, read again. */
+int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
+                    unsigned action);
+
+/* The column holds other numbers than 0 and 1. 1: the table was lost for it. */
+int log_change_promote(struct log_lane *l, struct log_table *t, unsigned column,
+                       struct error *err);
+
+/* The transaction of which rows were taken has ended at the reader's position. */
+void log_change_remember(struct log_lane *l, struct log_table *t);
+
+/* A copy that did not come to its end: what is held for it goes. */
+void log_change_let_go(struct log_lane *l, struct log_table *t);
+
+/* Copies that are whole join, the others are let go. */
+int log_change_join(struct log_lane *l, struct error *err);
+
+#endif

@@ -1,0 +1,190 @@
+/* Rows of the log to blocks. See log_table.h. */
+#include "sync/log_table.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "spool/quarantine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void log_table_set_shape(struct log_table *t, const struct table_schema *whole)
+{
+    struct stream_shape_plan *shape = t->stream->shape;
+    unsigned count = shape->schema->column_count;
+    t->shape = shape;
+    t->from = xreallocarray(t->from, count, sizeof *t->from);
+    t->cells = xreallocarray(t->cells, count, sizeof *t->cells);
+    for (unsigned i = 0; i < count; i++) {
+        const struct column *c = &shape->schema->columns[i];
+        t->from[i] = UINT16_MAX;
+        for (unsigned k = 0; c->companion == 0 && k < whole->column_count; k++)
+            if (str_eq(whole->columns[k].name, c->name))
+                t->from[i] = (uint16_t)k;
+    }
+}
+
+/* The row's cells in the order of the shape. False when a column is missing. */
+static bool project(struct log_table *t, const struct value *row)
+{
+    bool whole = true;
+    for (unsigned i = 0; i < t->shape->schema->column_count; i++) {
+        if (t->from[i] == UINT16_MAX) {
+            t->cells[i] = (struct value){ .kind = VALUE_NULL };
+            continue;
+        }
+        t->cells[i] = row[t->from[i]];
+        whole = whole && t->cells[i].kind != VALUE_ABSENT;
+    }
+    return whole;
+}
+
+static bool same_cell(const struct value *a, const struct value *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    switch (a->kind) {
+    case VALUE_ABSENT:
+    case VALUE_NULL:
+        return true;
+    case VALUE_INT:
+    case VALUE_UINT:
+    case VALUE_DATE:
+    case VALUE_TIME:
+    case VALUE_DATETIME:
+    case VALUE_TIMESTAMP:
+        return a->as.u == b->as.u;
+    case VALUE_FLOAT:
+        return memcmp(&a->as.f, &b->as.f, sizeof a->as.f) == 0;
+    case VALUE_DOUBLE:
+        return memcmp(&a->as.d, &b->as.d, sizeof a->as.d) == 0;
+    default:
+        return str_eq(value_str(a), value_str(b));
+    }
+}
+
+/* The two images are of one row of the destination. */
+static bool same_key(const struct log_table *t, const struct log_item *row)
+{
+    if (t->shape->schema->key_count == 0)
+        return false;
+    for (unsigned i = 0; i < t->shape->schema->key_count; i++)
+        if (!same_cell(&row->before[t->from[i]], &row->after[t->from[i]]))
+            return false;
+    return true;
+}
+
+/* --- one image ------------------------------------------------------------------------
+ */
+
+static void reject(struct log_table *t, const struct encode_fault *fault, int64_t at)
+{
+    CLEANUP(buf_done) struct buf record;
+    buf_init(&record, (size_t)REJECT_RECORD_LIMIT * 2);
+    encode_reject_record(t->shape->schema, t->cells, REJECT_RECORD_LIMIT, &record);
+    if (t->rejected == NULL)
+        t->rejected = delivery_new(DELIVERY_ROWS, t->stream, 0);
+    delivery_reject(t->rejected, fault->column, fault->reason, buf_str(&record), at);
+    t->rejected_rows++;
+}
+
+/* A row that goes is known by its key, whatever is the matter with its other columns. */
+static bool delete_by_key(struct log_table *t, const struct row_meta *meta)
+{
+    const struct table_schema *s = t->shape->schema;
+    struct encode_fault ignored = { 0 };
+    if (meta->op != OP_DELETE || s->key_count == 0)
+        return false;
+    for (unsigned i = s->key_count; i < s->column_count; i++)
+        if (t->from[i] != UINT16_MAX)
+            t->cells[i] = (struct value){ .kind = VALUE_ABSENT };
+    return encode_row(t->shape->encode, t->block, meta, t->cells, &ignored) == ENCODE_OK;
+}
+
+struct image {
+    enum row_op op;
+    const struct value *cells;
+    int64_t at;
+};
+
+static enum log_taken take_image(struct log_table *t, const struct image *image,
+                                 struct log_numbers *numbers, size_t row_limit,
+                                 unsigned *column)
+{
+    struct encode_fault fault = { 0 };
+    struct row_meta meta = { .op = image->op,
+                             .sequence = numbers->next,
+                             .at = image->at };
+    (void)project(t, image->cells);
+    if (t->block == NULL)
+        t->block = block_new(t->stream->index, t->shape->schema, row_limit);
+    enum encode_result result =
+        encode_row(t->shape->encode, t->block, &meta, t->cells, &fault);
+    if (result == ENCODE_PROMOTE) {
+        *column = fault.column;
+        return LOG_PROMOTE;
+    }
+    if (result == ENCODE_TOO_BIG)
+        fault.column = UINT16_MAX;
+    if (result != ENCODE_OK && !delete_by_key(t, &meta))
+        reject(t, &fault, image->at);
+    numbers->next++;
+    t->rows++;
+    t->block->source_rows++;
+    t->block->read_at = image->at;
+    if (t->block->first_at == 0)
+        t->block->first_at = image->at;
+    return LOG_TAKEN;
+}
+
+enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
+                              struct log_numbers *numbers, size_t row_limit,
+                              unsigned *column, const char **why)
+{
+    struct image before = { OP_DELETE, row->before, row->at };
+    struct image after = { OP_INSERT, row->after, row->at };
+    bool in_place = false;
+    t->in_transaction = true;
+    if (row->op == LOG_DELETE)
+        return take_image(t, &before, numbers, row_limit, column);
+    if (row->op == LOG_UPDATE) {
+        in_place = same_key(t, row);
+        after.op = in_place ? OP_UPDATE : OP_INSERT;
+    }
+    if (!in_place && !project(t, row->after)) {
+        *why = row->op == LOG_INSERT
+                   ? "a row was inserted of which the log does not have all columns "
+                     "(binlog_row_image)"
+                   : "a key was changed in a row of which the log does not have all "
+                     "columns (binlog_row_image)";
+        return LOG_UNTAKEN;
+    }
+    if (row->op == LOG_UPDATE && !in_place && !t->half) {
+        enum log_taken taken = take_image(t, &before, numbers, row_limit, column);
+        if (taken != LOG_TAKEN)
+            return taken;
+    }
+    enum log_taken taken = take_image(t, &after, numbers, row_limit, column);
+    t->half = taken == LOG_PROMOTE && row->op == LOG_UPDATE && !in_place;
+    return taken;
+}
+
+void log_table_drop_rows(struct log_table *t)
+{
+    block_free(t->block);
+    t->block = NULL;
+    delivery_free(t->rejected);
+    t->rejected = NULL;
+    t->rows = t->rejected_rows = 0;
+    t->in_transaction = t->half = false;
+}
+
+void log_table_done(struct log_table *t)
+{
+    log_table_drop_rows(t);
+    free(t->past);
+    free(t->from);
+    free(t->cells);
+}

@@ -1,0 +1,85 @@
+/* src/sync/log_table.h
+ *
+ * One followed table as the log thread has it: from rows of the log, which have all its
+ * columns, to blocks of the shape that is copied.
+ *
+ *   held   its copy is under way: changes are kept beside the copy until it joins
+ *   live   changes go into the live table
+ *   out    it left the log lane in this run: `why` says so
+ *
+ * A change of key is a delete and an insert; so is each update of a table without one.
+ *
+ * Thread: the log thread. Owner: log_table_done() ends what it owns; the stream is the
+ * job's.
+ */
+#ifndef SYNC_LOG_TABLE_H
+#define SYNC_LOG_TABLE_H
+
+#include "source/log.h"
+#include "spool/epoch.h"
+#include "sync/delivery.h"
+#include "sync/shape.h"
+
+enum log_table_state { LOG_TABLE_HELD = 0, LOG_TABLE_LIVE, LOG_TABLE_OUT };
+
+/* A transaction that changed a held table without a key. */
+struct log_past {
+    struct str position; /* log_position text of its end; in the lane's arena */
+    int64_t last;        /* number of its last row */
+};
+
+/* So many are remembered until the view of the copy is known to lie behind them. */
+#define LOG_PAST_MOST 100000u
+
+struct log_table {
+    struct stream *stream; /* borrowed */
+    enum log_table_state state;
+    uint64_t version;
+    struct stream_shape_plan *shape; /* the newest; the stream's */
+    uint16_t *from;                  /* owned: where each column of the shape is in the
+                                        table; UINT16_MAX for companions */
+    struct value *cells;             /* owned: one row of the shape */
+    struct block *block;             /* owned; NULL between rows */
+    struct delivery *rejected;       /* owned; NULL without rejected rows */
+    uint64_t epoch;                  /* the one in which `index` holds */
+    int index;
+    unsigned actions;      /* of the open epoch, or else of the next one */
+    bool announce;         /* the next epoch has its shape, with rows or without */
+    int64_t action_number; /* TRUNCATE: its number and time */
+    int64_t action_at;
+    bool was_held;                /* it joins, or is let go, in the open epoch */
+    struct str reason;            /* of PARK and GONE; lives in the lane's arena */
+    size_t counted_bytes;         /* of the block, as the lane has counted them */
+    uint64_t rows, rejected_rows; /* of the open epoch, not yet counted */
+    int64_t cut;                  /* see manifest_stream.cut */
+    struct log_past *past;        /* owned */
+    size_t past_count, past_cap;
+    bool in_transaction; /* rows of it were taken since the last commit */
+    bool half;           /* of the row in hand the image before was taken already */
+};
+
+/* What became of a row. */
+enum log_taken {
+    LOG_TAKEN = 0, /* encoded or rejected */
+    LOG_PROMOTE,   /* nothing was taken: *column is no boolean any more */
+    LOG_UNTAKEN,   /* nothing was taken: the table cannot be followed, *why says so */
+};
+
+/* Numbers of rows. */
+struct log_numbers {
+    int64_t next;
+};
+
+/* The stream's newest shape from now on; whole: all columns of the table. */
+void log_table_set_shape(struct log_table *t, const struct table_schema *whole);
+
+/* Take a row of the log. whole as in log_table_set_shape(). */
+enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
+                              struct log_numbers *numbers, size_t row_limit,
+                              unsigned *column, const char **why);
+
+/* Forget the rows that are not in an epoch yet. */
+void log_table_drop_rows(struct log_table *t);
+void log_table_done(struct log_table *t);
+
+#endif
