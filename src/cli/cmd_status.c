@@ -36,6 +36,8 @@ struct look {
     int64_t reported_by; /* that run; 0: there is none */
     uint64_t applied;
     struct spool_look spool;
+    bool follows; /* it has a place in the log */
+    struct followed_place place;
     struct str held_by; /* who has the destination's file open; empty: nobody */
 };
 
@@ -102,6 +104,10 @@ static int look_at(struct cli *cli, struct state *s, const struct integration *i
     if (state_job_list(s, cli->arena, &newest, &jobs, &count, err) != 0 ||
         look_at_report(cli, s, jobs, count, out, err) != 0)
         return -1;
+    int found = state_place_find(s, cli->arena, i->name, &out->place, err);
+    if (found < 0)
+        return -1;
+    out->follows = found > 0;
     out->job = count > 0 ? &jobs[0] : NULL;
     out->spool = spool_look(cli->data_dir, i->target_schema);
     out->held_by = holder_of(cli->arena, i);
@@ -212,6 +218,51 @@ static int status_all(struct cli *cli, struct state *s, struct buf *out,
 
 /* --- one integration
  * -------------------------------------------------------------------- */
+
+#define HOUR_US (3600LL * 1000 * 1000)
+
+static void print_place(struct cli *cli, struct buf *out, const struct look *l)
+{
+    struct log_position at = { 0 };
+    struct error ignored = { 0 };
+    char when[WHEN_TEXT_MAX];
+    if (!l->follows ||
+        log_position_parse(cli->arena, l->place.position, &at, &ignored) != 0)
+        return;
+    buf_printf(out, "log          " STR_FMT "%s%llu", STR_ARG(at.file),
+               at.file.len > 0 ? ":" : "", (unsigned long long)at.offset);
+    if (at.last_at != 0)
+        buf_printf(out, ", last commit %s UTC", emit_when(when, at.last_at));
+    if (l->place.headroom_us == INT64_MAX)
+        buf_add_text(out, ", the source keeps its log");
+    else if (l->place.headroom_us >= 0)
+        buf_printf(out, ", good for %lld h", (long long)(l->place.headroom_us / HOUR_US));
+    buf_add_char(out, '\n');
+    if (at.gtid.len > 0)
+        buf_printf(out, "gtid         " STR_FMT "\n", STR_ARG(at.gtid));
+}
+
+static void emit_place(struct cli *cli, struct buf *out, const struct look *l)
+{
+    struct log_position at = { 0 };
+    struct error ignored = { 0 };
+    if (!l->follows ||
+        log_position_parse(cli->arena, l->place.position, &at, &ignored) != 0) {
+        emit_null(out, "log");
+        return;
+    }
+    emit_begin(out, "log", '{');
+    emit_text(out, "file", at.file);
+    emit_number(out, "offset", at.offset);
+    emit_text(out, "gtid", at.gtid);
+    emit_time(out, "last_commit", at.last_at);
+    emit_time(out, "seen_at", l->place.seen_at);
+    if (l->place.headroom_us >= 0 && l->place.headroom_us != INT64_MAX)
+        emit_number(out, "headroom_hours", (uint64_t)(l->place.headroom_us / HOUR_US));
+    else
+        emit_null(out, "headroom_hours");
+    emit_end(out, '}');
+}
 
 static void print_spool(struct buf *out, const struct look *l)
 {
@@ -359,6 +410,8 @@ static void emit_marks(struct buf *out, const struct mark_list *m)
         emit_text(out, "target", s->target);
         emit_text(out, "lane", s->lane);
         emit_text(out, "state", str_of(stream_state_name(s->state)));
+        emit_text(out, "live_state", str_of(stream_state_name(s->live_state)));
+        emit_text_or_null(out, "note", s->note);
         emit_number(out, "live_version", s->live_version);
         emit_number(out, "copy_version", s->copy_version);
         emit_number(out, "rows", s->rows);
@@ -384,6 +437,7 @@ static int status_one(struct cli *cli, struct state *s, struct buf *out,
     if (cli->json) {
         buf_add_char(out, '{');
         emit_look(out, "integration", &look);
+        emit_place(cli, out, &look);
         emit_reported(out, &look);
         if (ask)
             emit_marks(out, &marks);
@@ -391,6 +445,7 @@ static int status_one(struct cli *cli, struct state *s, struct buf *out,
         return 0;
     }
     print_head(out, &look);
+    print_place(cli, out, &look);
     if (ask)
         print_marks(out, &marks);
     else

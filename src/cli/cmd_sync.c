@@ -58,6 +58,7 @@ struct run_part {
     const struct str *tables; /* patterns */
     size_t table_count;
     struct str where;
+    bool follow;
 };
 
 static int run_job(struct cli *cli, struct state *s, const struct integration *i,
@@ -79,6 +80,7 @@ static int run_job(struct cli *cli, struct state *s, const struct integration *i
                              .only = part->tables,
                              .only_count = part->table_count,
                              .backfill = part->where,
+                             .follow = part->follow,
                              .progress = progress_tell,
                              .ctx = p };
     int rc = job_run(s, &r, cli->cancel, &result, err);
@@ -92,6 +94,14 @@ static int run_job(struct cli *cli, struct state *s, const struct integration *i
     return result.target_fault && err->code != ERR_CANCELLED ? (int)EXIT_TARGET : -1;
 }
 
+#define FOLLOW                                                                  \
+    {                                                                           \
+        "follow", OPTION_BOOL, "no", 0, 0, NULL,                                \
+            "Do not end: go on following the log until asked to stop (Ctrl-C, " \
+            "`tailrace "                                                        \
+            "stop`). Tables of other methods are read once."                    \
+    }
+
 /* --- sync -----------------------------------------------------------------------------
  */
 
@@ -99,6 +109,7 @@ static const struct option SYNC_OPTIONS[] = {
     { "name", OPTION_TEXT, "", 0, 0, NULL,
       "Name of the integration that is recorded; gives the destination's schema. Without "
       "it the name of the first database." },
+    FOLLOW,
     { 0 },
 };
 
@@ -143,6 +154,7 @@ static int sync_with(struct cli *cli, const struct url_source *source,
     struct url_destination destination = { 0 };
     struct sync_options checked = { 0 };
     struct integration integration = { 0 };
+    struct run_part part = { .follow = option_bool(cli->values, "follow") };
     struct str name = { 0 };
     if (url_parse_destination(cli->arena, str_of(cli->operands[1]), &destination, err) !=
             0 ||
@@ -158,7 +170,7 @@ static int sync_with(struct cli *cli, const struct url_source *source,
                                            .options = cli->more_values };
     int rc = integration_record(s, cli->arena, &request, &integration, err);
     if (rc == 0)
-        rc = run_job(cli, s, &integration, password, &(struct run_part){ 0 }, err);
+        rc = run_job(cli, s, &integration, password, &part, err);
     state_close(s);
     return rc;
 }
@@ -224,12 +236,14 @@ static const struct option RUN_OPTIONS[] = {
     { "where", OPTION_TEXT, "", 0, 0, NULL,
       "Read again the rows that meet this condition, in the source's SQL, and merge them "
       "into the tables as they are; where the next run starts stays. Needs --tables." },
+    FOLLOW,
     { 0 },
 };
 
 static struct run_part part_of(struct cli *cli)
 {
-    struct run_part part = { .where = option_text(cli->values, "where") };
+    struct run_part part = { .where = option_text(cli->values, "where"),
+                             .follow = option_bool(cli->values, "follow") };
     struct str rest = option_text(cli->values, "tables");
     struct str *tables = ARENA_ARRAY(cli->arena, struct str, rest.len + 1);
     while (rest.len > 0) {

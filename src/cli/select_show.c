@@ -29,7 +29,7 @@ static void show_method(struct selecting *s, const struct catalog_table *t,
         rc = method_check(a, o, t, &err);
     if (rc != 0 && out->choice.selected)
         out->choice.why = arena_printf(a, "fails: %s", err.text);
-    out->method = o->method == METHOD_KEY ? STR("key") : STR("full");
+    out->method = str_of(sync_method_name(o->method));
     if (o->method == METHOD_KEY)
         out->key = o->key;
 }
