@@ -13,7 +13,8 @@ from support.source import Source, schema_name
 
 PASSWORD = "pw"
 # The file is closed soon after the last load, so that the oracle need not wait for it.
-QUICK = ["--warehouse-idle=100ms"]
+# Tests of copies say nothing of the log; those that follow it ask for it.
+QUICK = ["--warehouse-idle=100ms", "--method=full"]
 # Many small pages and epochs: a table of some MB has many places to be cut at.
 SMALL = ["--page-bytes=16KiB", "--epoch-bytes=64KiB", "--epoch-age=300ms"]
 

@@ -241,8 +241,8 @@ static void all_in_one_word_forgets_choices_and_keeps_options(void **state)
                         &err),
         0);
     assert_int_equal(choose_all(&f->spec, &err), -1);
-    assert_non_null(strstr(err.text, "only while the integration's method is 'auto'; it "
-                                     "is 'full'"));
+    assert_non_null(strstr(err.text, "only while the integration's method is 'auto' or "
+                                     "'log'; it is 'full'"));
     assert_int_equal(f->spec.stream_count, 2);
     assert_int_equal(option_set(f->spec.options, STR("method"), STR("auto"), &err), 0);
     assert_int_equal(choose_all(&f->spec, &err), 0);

@@ -52,7 +52,7 @@ static void without_settings_a_table_is_copied_whole_and_mirrored(void **state)
     struct fixture *f = *state;
     of_integration(f, "{}");
     struct stream_options o = of_table(f, "");
-    assert_int_equal(o.method, METHOD_FULL);
+    assert_int_equal(o.method, METHOD_AUTO);
     assert_int_equal(o.load, LOAD_MIRROR);
     assert_false(o.sweep);
     assert_false(o.look_back.us_given || o.look_back.units_given);
@@ -102,7 +102,7 @@ static void what_a_table_says_is_stronger(void **state)
     assert_int_equal(o.view_key_count, 2);
     assert_str(o.view_key[1], "b");
     assert_int_equal(of_table(f, "{\"method\":\"full\"}").method, METHOD_FULL);
-    assert_int_equal(of_table(f, "{\"method\":\"auto\"}").method, METHOD_FULL);
+    assert_int_equal(of_table(f, "{\"method\":\"auto\"}").method, METHOD_AUTO);
 }
 
 /* What is given and happens to be the default is given all the same: it comes back from
@@ -123,8 +123,8 @@ static void mistakes_name_the_option(void **state)
     struct fixture *f = *state;
     of_integration(f, "{}");
     static const char *const cases[][2] = {
-        { "{\"method\":\"log\"}",
-          "option 'method' is 'log': 'auto', 'full' or 'key' was expected" },
+        { "{\"method\":\"logs\"}",
+          "option 'method' is 'logs': 'auto', 'full', 'key' or 'log' was expected" },
         { "{\"method\":\"key\"}",
           "option 'method' is 'key', and no option 'key' names the column" },
         { "{\"load\":\"\"}", "option 'load' is '': 'mirror' or 'append' was expected" },
