@@ -161,7 +161,6 @@ struct log_reader {
     uint64_t replaced;
     bool mariadb;
     bool settled; /* an event behind the start has come */
-    bool streaming;
     bool finished;
 };
 

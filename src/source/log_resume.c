@@ -134,10 +134,8 @@ static int start(struct log_reader *r, const struct log_start *s, int64_t patien
     log_xa_stop(r);
     r->group.open = r->group.ended = r->group.handed = r->group.head = false;
     r->settled = false;
-    r->streaming = false;
     if (r->feed->type->open(r->feed, s, patience_us, err) != 0)
         return -1;
-    r->streaming = true;
     const struct log_server *server = r->feed->type->server(r->feed);
     r->mariadb = server->mariadb;
     r->type.family = server->mariadb ? CHARSET_MARIADB : CHARSET_MYSQL;

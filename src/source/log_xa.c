@@ -206,7 +206,8 @@ static int search_file(struct log_reader *r, struct str xid, struct str name,
         const struct binlog_place *p = f->type->place(f);
         bool same = str_eq(str_of(p->file), name);
         if (got == 0 || (start > 0 && !same) ||
-            (strcmp(p->file, here->file) == 0 && p->real && p->offset >= r->group.start))
+            (p->real && p->offset >= r->group.start &&
+             str_eq(str_of(p->file), str_of(here->file))))
             return 0;
         if (!p->real)
             continue;

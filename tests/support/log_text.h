@@ -19,8 +19,9 @@ struct log_text {
     struct buf out;
     struct str created_in;    /* database whose new tables are told; empty: all */
     const char *const *names; /* of the tables, by number */
-    unsigned columns[8];      /* cells of a row, by table */
+    unsigned columns[256];    /* cells of a row, by table */
     bool open;                /* something came since the last commit */
+    bool no_reasons;          /* LOST and GONE without why */
 };
 
 static inline void log_text_cell(struct buf *out, const struct value *v)
@@ -83,7 +84,7 @@ static inline void log_text_change(struct log_text *t, const struct log_item *i)
         for (unsigned c = 0; c < s->column_count; c++)
             buf_printf(out, "%s" STR_FMT, c == 0 ? " " : ",",
                        STR_ARG(s->columns[c].name));
-    } else if (i->change != LOG_TRUNCATED) {
+    } else if (i->change != LOG_TRUNCATED && !t->no_reasons) {
         buf_printf(out, ": " STR_FMT, STR_ARG(i->why));
     }
     buf_add_char(out, '\n');
