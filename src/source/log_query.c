@@ -139,6 +139,8 @@ static int take_shape(struct log_reader *r, struct log_watch *w, const struct dd
         log_watch_replace(r, w, now);
         r->watches[number]->seen = end;
         log_change(r, r->watches[number], LOG_SHAPED, "its columns were changed");
+    } else {
+        w->seen = end;
     }
     catalog_free(c);
     return 0;

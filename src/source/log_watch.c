@@ -129,6 +129,17 @@ static const char *unfit(const struct catalog_table *t)
     return NULL;
 }
 
+/* What was learned of the same table stays known. */
+static void keep_knowledge(const struct log_watch *was, struct log_watch *now)
+{
+    if (was == NULL || !str_eq(was->found->schema.name, now->found->schema.name) ||
+        !str_eq(was->found->schema.database, now->found->schema.database))
+        return;
+    now->seen = was->seen;
+    now->names = was->names;
+    now->must_be_named = was->must_be_named && was->live;
+}
+
 int log_reader_watch(struct log_reader *r, uint32_t table,
                      const struct catalog_table *found, struct error *err)
 {
@@ -149,8 +160,9 @@ int log_reader_watch(struct log_reader *r, uint32_t table,
         for (; r->watch_cap < more; r->watch_cap++)
             r->watches[r->watch_cap] = NULL;
     }
-    log_reader_unwatch(r, table);
     struct log_watch *w = copy_watch(r, table, found);
+    keep_knowledge(r->watches[table], w);
+    log_reader_unwatch(r, table);
     w->since = r->group.open ? r->group.number + 1 : r->group.number;
     put(r, w);
     return 0;
