@@ -166,10 +166,13 @@ static bool became(const struct column *was, const struct column *now,
 {
     if (was == NULL)
         return a != NULL && a->kind == DDL_ADD_COLUMN && is_empty_addition(now);
+    bool defined =
+        a != NULL && (a->kind == DDL_MODIFY_COLUMN || a->kind == DDL_CHANGE_COLUMN);
+    /* A column that was defined anew and is the same may have been another one between.
+     */
     if (same_column(was, now))
-        return true;
-    return a != NULL && (a->kind == DDL_MODIFY_COLUMN || a->kind == DDL_CHANGE_COLUMN) &&
-           keeps_values(was, now);
+        return !defined;
+    return defined && keeps_values(was, now);
 }
 
 static bool may_vanish(const struct column *was, const struct ddl_action *a)
