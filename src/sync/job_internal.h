@@ -116,7 +116,7 @@ int job_log_start(struct job *j, struct error *err);
 /* The copies have ended, well or not (rc): join them, catch up, and end; or go on. */
 int job_log_finish(struct job *j, int rc, struct error *err);
 
-/* Streams that were given up for now are to be copied at once. */
+/* Streams that this round gave up are to be copied at once. */
 bool job_log_again(const struct job *j);
 
 #endif

@@ -134,8 +134,8 @@ void method_resolve(struct arena *a, const struct plan_context *c,
         *why = why_no_log(a, c, t);
     } else if (o->method == METHOD_AUTO) {
         o->method = METHOD_LOG;
-        if (c->ability == NULL || why_no_log(a, c, t).len > 0 ||
-            check_log(o, t, &ignored) != 0)
+        if (c->ability == NULL || !c->ability->full_images ||
+            why_no_log(a, c, t).len > 0 || check_log(o, t, &ignored) != 0)
             o->method = METHOD_FULL;
     }
 }

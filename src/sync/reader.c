@@ -296,6 +296,8 @@ static void bound_by_key(const struct table_reader *r, struct full_table *table)
 /* Where in the log the one view lies: changes that it has are not applied again. */
 static void keep_point(struct stream *st, const struct view_point *point)
 {
+    if (point->how.len == 0)
+        return; /* nothing is known: its changes cannot be told from its rows */
     pthread_mutex_lock(&st->lock);
     st->view_low = log_position_format(st->arena, &point->low);
     st->view_high = log_position_format(st->arena, &point->high);
@@ -330,12 +332,14 @@ static int read_range(struct table_reader *r, struct error *err)
         full_reader_open(r->session, &table, &from, &fo, r->pool->governor, err);
     if (fr == NULL)
         return -1;
-    if (exact)
-        keep_point(r->task.stream, &point);
     int rc = 0;
     while (rc == 0 && reader_is_current(r) && !reader_stopping(r->pool)) {
         const struct value *cells = NULL;
         enum full_next next = full_reader_next(fr, &cells, err);
+        if (exact && next != FULL_ERROR) {
+            keep_point(r->task.stream, &point); /* the view is open */
+            exact = false;
+        }
         if (next == FULL_END)
             rc = 1;
         else if (next == FULL_ERROR ||

@@ -81,7 +81,7 @@ struct stream {
     bool by_log;        /* plan: followed by the log */
     bool log_live;      /* plan: its live version is, so nothing is copied */
     bool held_before;   /* plan: changes for the copy under way are held already */
-    atomic_bool again;  /* by log: given up for now, to be copied again at once */
+    atomic_bool again;  /* by log: given up by this round, for the next one */
     struct str view_low, view_high; /* [lock] by log, without a key: places in the log
                                        that its one view lies between */
     atomic_bool copied;             /* by log: the copy is whole and waits for its join */
