@@ -27,6 +27,8 @@ static void touch(struct str s)
 
 static bool kind_fits(const struct column *c, uint8_t kind)
 {
+    if (c->type == TYPE_UNSUPPORTED) /* such columns are not selected */
+        return true;
     switch (kind) {
     case VALUE_ABSENT:
     case VALUE_NULL:
@@ -37,7 +39,7 @@ static bool kind_fits(const struct column *c, uint8_t kind)
     case VALUE_BAD_DATE:
         return type_has_bad_dates(c->type);
     default:
-        return c->type == TYPE_UNSUPPORTED || kind == type_get(c->type)->value;
+        return kind == type_get(c->type)->value;
     }
 }
 
