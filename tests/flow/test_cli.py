@@ -55,7 +55,7 @@ def test_version(binary, tailrace):
 
 @pytest.mark.parametrize("args, words", [
     ([], "usage"), (["nonsense"], "nonsense"), (["sync"], "SOURCE"), (["sync", "a", "b", "c"], "usage"),
-    (["sync", "--nonsense", "a", "b"], "nonsense"), (["run"], "NAME"), (["sync", "a", "b", "--method=log"], "method"),
+    (["sync", "--nonsense", "a", "b"], "nonsense"), (["run"], "NAME"), (["sync", "a", "b", "--method=logs"], "method"),
     (["sync", "a", "b", "--source-connections=0"], "source"), (["sync", "a", "b", "-x"], "-x"),
 ])
 def test_a_command_line_that_cannot_be_meant(binary, tailrace, args, words):

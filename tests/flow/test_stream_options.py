@@ -106,7 +106,7 @@ def test_the_declared_key_of_a_view_is_checked_on_request(tailrace, shop):
 @pytest.mark.parametrize("args", [["or*", "--method", "full"], ["orders", "id", "--method", "full"], ["all", "--method", "full"],
                                   ["orders", "--deselect", "--method", "full"], ["--method", "full"],
                                   ["orders", "--show", "--load", "append"], ["sums", "--check-key", "--offline"],
-                                  ["orders", "--method", "log"], ["orders", "--look-back", "5"]])
+                                  ["orders", "--method", "logs"], ["orders", "--look-back", "5"]])
 def test_options_are_said_of_one_table_by_name(tailrace, shop, args):
     before = tailrace.run("export").out
     tailrace.run("select", "x", *args).expect(exits.USAGE)
@@ -122,7 +122,8 @@ def test_a_deselected_table_is_selected_by_its_options_and_a_selected_one_stays_
 
 
 def test_select_all_in_one_word(server, tailrace, shop):
-    tailrace.sync(server.url(shop), "--tables", "orders", "--exclude-columns", "ratio", "--new-columns=ignore").expect(exits.OK)
+    tailrace.sync(server.url(shop), "--tables", "orders", "--exclude-columns", "ratio", "--new-columns=ignore",
+                  "--method=auto").expect(exits.OK)
     server.run(f"ALTER TABLE `{shop}`.orders ADD COLUMN late INT")
     tailrace.run("run", "x").expect(exits.OK)
     tailrace.run("select", "x", "orders", "note", "--deselect").expect(exits.OK)
