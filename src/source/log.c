@@ -312,6 +312,11 @@ static int recover(struct log_reader *r, struct log_item *out, struct error *err
     bool by_place = r->at.file[0] != '\0';
     if (err->code == ERR_POSITION && !r->settled && by_place)
         return log_resume_by_gtid(r, r->options.patience_us, err);
+    if (err->code == ERR_POSITION && !r->settled && r->again) {
+        r->unproved =
+            true; /* what stands before it was purged, or the error comes again */
+        return log_resume_by_gtid(r, r->options.patience_us, err);
+    }
     if (err->code != ERR_NETWORK)
         return -1;
     if (r->group.open && (r->group.handed || r->pending_count > 0)) {

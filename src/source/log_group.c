@@ -93,6 +93,31 @@ static int take_maria_gtid(struct log_group *g, const struct event *e, struct er
     return 0;
 }
 
+static int other_history(const char *gtid, struct error *err)
+{
+    (void)error_set(err, ERR_POSITION,
+                    "transaction '%s' is another one than the one that was read", gtid);
+    err->hint = "The source has another history now: reset the integration's log-based "
+                "tables, so that they are copied again.";
+    return -1;
+}
+
+/* The first group of the last one's domain is that one. */
+static int comes_again(struct log_reader *r, struct error *err)
+{
+    struct log_group *g = &r->group;
+    struct gtid_maria last;
+    if (gtid_maria_parse(str_of(r->at.last_gtid), &last, err) != 0)
+        return -1;
+    if (g->maria.domain != last.domain)
+        return 0;
+    r->again = false;
+    g->known = true;
+    return str_eq(str_of(g->gtid), str_of(r->at.last_gtid))
+               ? 0
+               : other_history(r->at.last_gtid, err);
+}
+
 int log_group_begin(struct log_reader *r, const struct event *e, struct error *err)
 {
     CLEANUP(buf_done) struct buf text;
@@ -124,7 +149,7 @@ int log_group_begin(struct log_reader *r, const struct event *e, struct error *e
         gtid_maria_format(&g->maria, &text);
     keep_text(g->gtid, &text);
     g->known = g->has_mysql && r->at.has_set && gtid_set_contains(&r->at.set, &g->mysql);
-    return 0;
+    return r->again && g->has_maria ? comes_again(r, err) : 0;
 }
 
 /* --- end -------------------------------------------------------------------------------
@@ -140,12 +165,7 @@ int log_group_end(struct log_reader *r, const struct event *e, struct error *err
                    str_eq(str_of(g->gtid), str_of(r->at.last_gtid));
     if (!is_last || g->at == r->at.last_at)
         return 0;
-    (void)error_set(err, ERR_POSITION,
-                    "transaction '%s' is another one than the one that was read",
-                    g->gtid);
-    err->hint = "The source has another history now: reset the integration's log-based "
-                "tables, so that they are copied again.";
-    return -1;
+    return other_history(g->gtid, err);
 }
 
 void log_group_undo(struct log_reader *r, const char *why)

@@ -160,7 +160,9 @@ struct log_reader {
     int64_t said_at; /* monotonic: the latest LOG_COMMIT */
     uint64_t replaced;
     bool mariadb;
-    bool settled; /* an event behind the start has come */
+    bool settled;  /* an event behind the start has come */
+    bool again;    /* MariaDB: the last transaction is to come again, to be compared */
+    bool unproved; /* MariaDB: the log begins behind it, so it cannot come again */
     bool finished;
 };
 

@@ -133,7 +133,7 @@ static int start(struct log_reader *r, const struct log_start *s, int64_t patien
     log_rows_reset(&r->rows);
     log_xa_stop(r);
     r->group.open = r->group.ended = r->group.handed = r->group.head = false;
-    r->settled = false;
+    r->settled = r->again = false;
     if (r->feed->type->open(r->feed, s, patience_us, err) != 0)
         return -1;
     const struct log_server *server = r->feed->type->server(r->feed);
@@ -231,6 +231,41 @@ static int start_by_set(struct log_reader *r, int64_t patience_us, struct error 
     return rc;
 }
 
+/* From before the last transaction, so that it comes again and is compared
+ * (log_group_begin, log_group_end): after a backup was restored its id may stand for
+ * another one. MariaDB sends what follows an id that is in no log, if ids of that domain
+ * and server follow. False: there is none that could come. */
+static bool without_last_domain(const struct log_at *at, struct gtid_maria_position *out,
+                                struct error *err)
+{
+    struct gtid_maria last;
+    if (at->last_gtid[0] == '\0' ||
+        gtid_maria_parse(str_of(at->last_gtid), &last, err) != 0 || last.sequence < 2 ||
+        gtid_maria_copy(&at->maria, out, err) != 0)
+        return false;
+    for (uint32_t i = 0; i < out->count; i++) {
+        struct gtid_maria *one = &out->last[i];
+        if (one->domain != last.domain || one->server != last.server ||
+            one->sequence != last.sequence)
+            continue;
+        one->sequence--;
+        return true;
+    }
+    return false;
+}
+
+static int start_in_domains(struct log_reader *r, int64_t patience_us, struct error *err)
+{
+    struct gtid_maria_position before = { 0 };
+    struct error ignored = { 0 };
+    bool again = !r->unproved && without_last_domain(&r->at, &before, &ignored);
+    struct log_start s = { .maria = again ? &before : &r->at.maria };
+    int rc = start(r, &s, patience_us, err);
+    r->again = rc == 0 && again;
+    gtid_maria_done(&before);
+    return rc;
+}
+
 /* MariaDB looks for our ids in its files itself, but takes a domain that it never had for
  * one that is still to come, and then sends everything. */
 static int start_by_domains(struct log_reader *r, int64_t patience_us, struct error *err)
@@ -249,7 +284,7 @@ static int start_by_domains(struct log_reader *r, int64_t patience_us, struct er
         err->hint = HINT_COPY;
     }
     if (rc == 0)
-        rc = start(r, &(struct log_start){ .maria = &r->at.maria }, patience_us, err);
+        rc = start_in_domains(r, patience_us, err);
     gtid_maria_done(&executed);
     arena_free(a);
     return rc;

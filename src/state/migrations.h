@@ -12,5 +12,6 @@
 extern const struct str state_migration_0001_start;
 extern const struct str state_migration_0002_selection;
 extern const struct str state_migration_0003_log;
+extern const struct str state_migration_0004_source;
 
 #endif

@@ -130,13 +130,18 @@ int state_promotion_save(struct state *s, const struct stream_name *of, struct s
 int state_promotion_find(struct state *s, const struct stream_name *of, struct str column,
                          bool *out, struct error *err);
 
-/* The newest version number handed out for a stream's copies; 0 when there is none. */
+/* The newest version number of a stream's copies; 0 when there is none. No copy of an
+ * older one goes on. */
 int state_version_get(struct state *s, const struct stream_name *of, uint64_t *out,
                       struct error *err);
+/* The same, but for changes of the source, which a table that is followed by the log
+ * outlives. */
+int state_version_handed_out(struct state *s, const struct stream_name *of, uint64_t *out,
+                             struct error *err);
 int state_version_set(struct state *s, const struct stream_name *of, uint64_t version,
                       struct error *err);
-/* Hand out the next version of every stream: no copy so far is the newest. */
-int state_version_advance(struct state *s, struct str integration, struct error *err);
+/* The integration has another source: no copy so far is the newest. */
+int state_source_changed(struct state *s, struct str integration, struct error *err);
 
 /* All columns of a table that is followed by the log, as of the place that was captured
  * last: text of the caller's. -1 error, 0 not there, 1 found. */

@@ -223,14 +223,11 @@ int state_promotion_find(struct state *s, const struct stream_name *of, struct s
 /* --- versions
  * ----------------------------------------------------------------------------- */
 
-int state_version_get(struct state *s, const struct stream_name *of, uint64_t *out,
-                      struct error *err)
+static int version_get(struct state *s, const char *sql, const struct stream_name *of,
+                       uint64_t *out, struct error *err)
 {
     struct query q;
-    if (query_begin(&q, s,
-                    "SELECT version FROM copy_version WHERE integration = ?1 AND db = ?2 "
-                    "AND tbl = ?3",
-                    err) != 0)
+    if (query_begin(&q, s, sql, err) != 0)
         return -1;
     bind_stream(&q, of);
     uint64_t version = query_step(&q) ? (uint64_t)query_column_int(&q, 0) : 0;
@@ -238,6 +235,24 @@ int state_version_get(struct state *s, const struct stream_name *of, uint64_t *o
         return -1;
     *out = version;
     return 0;
+}
+
+int state_version_get(struct state *s, const struct stream_name *of, uint64_t *out,
+                      struct error *err)
+{
+    return version_get(s,
+                       "SELECT max(version, since) FROM copy_version WHERE "
+                       "integration = ?1 AND db = ?2 AND tbl = ?3",
+                       of, out, err);
+}
+
+int state_version_handed_out(struct state *s, const struct stream_name *of, uint64_t *out,
+                             struct error *err)
+{
+    return version_get(s,
+                       "SELECT version FROM copy_version WHERE integration = ?1 AND "
+                       "db = ?2 AND tbl = ?3",
+                       of, out, err);
 }
 
 int state_version_set(struct state *s, const struct stream_name *of, uint64_t version,
@@ -254,12 +269,13 @@ int state_version_set(struct state *s, const struct stream_name *of, uint64_t ve
     return query_run(&q, err);
 }
 
-int state_version_advance(struct state *s, struct str integration, struct error *err)
+int state_source_changed(struct state *s, struct str integration, struct error *err)
 {
     struct query q;
-    if (query_begin(
-            &q, s, "UPDATE copy_version SET version = version + 1 WHERE integration = ?1",
-            err) != 0)
+    if (query_begin(&q, s,
+                    "UPDATE copy_version SET since = max(version, since) + 1 WHERE "
+                    "integration = ?1",
+                    err) != 0)
         return -1;
     query_text(&q, 1, integration);
     return query_run(&q, err);

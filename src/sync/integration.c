@@ -71,7 +71,8 @@ static struct str printed(struct arena *a, const struct url_source *source,
 }
 
 /* Another server may hold other rows under the same keys: what is half copied from the
- * one is not completed from the other. */
+ * one is not completed from the other. Tables that are followed by the log go on where
+ * the new source's log proves to be the same one (source/log_resume.c). */
 static int check_source(struct state *s, struct arena *a, const struct integration *old,
                         const struct url_source *now, struct error *err)
 {
@@ -83,9 +84,11 @@ static int check_source(struct state *s, struct arena *a, const struct integrati
     if (str_eq(before.host, now->host) && before.port == now->port &&
         str_eq(before.socket, now->socket))
         return 0;
-    log_event(LOG_INFO, "the integration has another source now: copies begin anew",
-              F_STR("integration", old->name), F_STR("before", old->source));
-    return state_version_advance(s, old->name, err);
+    log_event(
+        LOG_INFO,
+        "the integration has another source now: copies that are not done begin anew",
+        F_STR("integration", old->name), F_STR("before", old->source));
+    return state_source_changed(s, old->name, err);
 }
 
 /* Runs looked at; an integration with more has certainly copied something. */

@@ -221,6 +221,10 @@ static void keep_place(struct job *j)
                   F_INT("hours", room.us / (3600LL * 1000 * 1000)));
 }
 
+#define HINT_RESET                                                                      \
+    "The tables stay as they are. `tailrace reset NAME` makes the next run copy those " \
+    "that follow the log again."
+
 /* --- ending ---------------------------------------------------------------------------
  */
 
@@ -242,6 +246,8 @@ static int why_it_ended(struct job *j, int rc, struct error *err)
     }
     if (job_is_fault(&j->log_lane.error)) {
         *err = j->log_lane.error;
+        if (err->code == ERR_POSITION)
+            err->hint = HINT_RESET;
         return -1;
     }
     return rc;

@@ -457,11 +457,14 @@ static int choose_log(const struct plan_context *c, struct stream *st,
                       const struct stream_mark *m, uint64_t newest, struct error *err)
 {
     struct stream_name of = plan_stream_name(c, st);
+    uint64_t handed_out = 0;
     st->by_log = true;
     st->join = JOIN_LOG;
     st->method = method_of_reading(st, c->options->one_view);
     plain_bookmark(st);
-    if (is_followed(st, m, newest)) {
+    if (state_version_handed_out(c->state, &of, &handed_out, err) != 0)
+        return -1;
+    if (is_followed(st, m, handed_out)) {
         stay_live(st, m);
         return 0;
     }

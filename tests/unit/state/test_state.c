@@ -156,6 +156,25 @@ static void promotions_and_versions_survive_and_are_forgotten_by_stream(void **s
     assert_int_equal(version, 0);
 }
 
+static void a_changed_source_makes_every_copy_old_and_hands_out_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    const struct stream_name *of = STREAM(STR("d"), STR("t"));
+    uint64_t version = 0;
+    assert_int_equal(state_version_set(f->s, of, 7, &err), 0);
+    for (uint64_t i = 1; i <= 2; i++) {
+        assert_int_equal(state_source_changed(f->s, of->integration, &err), 0);
+        assert_int_equal(state_version_get(f->s, of, &version, &err), 0);
+        assert_int_equal(version, 7 + i);
+        assert_int_equal(state_version_handed_out(f->s, of, &version, &err), 0);
+        assert_int_equal(version, 7);
+    }
+    assert_int_equal(state_version_set(f->s, of, 10, &err), 0);
+    assert_int_equal(state_version_get(f->s, of, &version, &err), 0);
+    assert_int_equal(version, 10);
+}
+
 static void a_job_has_a_beginning_an_end_and_a_report(void **state)
 {
     struct fixture *f = *state;
@@ -414,6 +433,7 @@ int main(void)
         TEST(names_once_given_stay),
         TEST(shapes_list_oldest_first_and_the_first_text_stays),
         TEST(promotions_and_versions_survive_and_are_forgotten_by_stream),
+        TEST(a_changed_source_makes_every_copy_old_and_hands_out_nothing),
         TEST(a_job_has_a_beginning_an_end_and_a_report),
         TEST(many_first_starts_at_once_all_succeed),
         TEST(a_job_whose_process_is_gone_has_died),
