@@ -115,7 +115,8 @@ static int truncated(struct log_lane *l, struct log_table *t, const struct log_i
     t->actions |= ACTION_TRUNCATE;
     t->action_number = l->numbers.next++;
     t->action_at = item->at;
-    t->in_transaction = t->state == LOG_TABLE_HELD; /* a place for its view to be behind */
+    t->in_transaction =
+        t->state == LOG_TABLE_HELD; /* a place for its view to be behind */
     l->pending = true;
     log_event(LOG_INFO, "the table was truncated at the source",
               F_STR("table", t->stream->table));
