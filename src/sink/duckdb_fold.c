@@ -357,13 +357,14 @@ static int count_equal(struct folding *g, struct error *err)
 {
     uint64_t from = 1, left = 1;
     for (uint64_t width = 8; left > 0; from += width, width *= 8) {
+        uint64_t end = from + width;
         add(g, "UPDATE " NET_TABLE " AS n SET live = n.live + x.c FROM (SELECT c.h, "
                "count(*) AS c FROM (SELECT b.h, ");
         add_nth_key(g, "b.h", "r.i");
         buf_printf(&g->sql,
                    " AS k FROM " NET_TABLE " AS b, range(%llu, %llu) AS r(i) WHERE NOT "
                    "b.done) AS c JOIN ",
-                   (unsigned long long)from, (unsigned long long)(from + width));
+                   (unsigned long long)from, (unsigned long long)end);
         add_into(g);
         add(g, " AS l ON l.__sdc_primary_key = c.k WHERE l._sdc_deleted_at IS NULL GROUP "
                "BY c.h) AS x WHERE n.h = x.h");

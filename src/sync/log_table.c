@@ -41,6 +41,16 @@ static bool project(struct log_table *t, const struct value *row)
     return whole;
 }
 
+/* -0.0 is another value than 0.0 here, and a NaN is itself. */
+static bool same_bits(const struct value *a, const struct value *b)
+{
+    uint64_t left = 0, right = 0;
+    size_t bytes = a->kind == VALUE_FLOAT ? sizeof a->as.f : sizeof a->as.d;
+    memcpy(&left, &a->as, bytes);
+    memcpy(&right, &b->as, bytes);
+    return left == right;
+}
+
 static bool same_cell(const struct value *a, const struct value *b)
 {
     if (a->kind != b->kind)
@@ -57,9 +67,8 @@ static bool same_cell(const struct value *a, const struct value *b)
     case VALUE_TIMESTAMP:
         return a->as.u == b->as.u;
     case VALUE_FLOAT:
-        return memcmp(&a->as.f, &b->as.f, sizeof a->as.f) == 0;
     case VALUE_DOUBLE:
-        return memcmp(&a->as.d, &b->as.d, sizeof a->as.d) == 0;
+        return same_bits(a, b);
     default:
         return str_eq(value_str(a), value_str(b));
     }
