@@ -41,6 +41,8 @@ static void mark_failed(struct loader *l, const struct manifest_stream *ms,
         if (st->phase != PHASE_FAILED)
             st->why = *why;
         st->phase = PHASE_FAILED;
+        if (st->by_log) /* it was live until here */
+            atomic_store(&st->joined, false);
         atomic_store(&st->failed, true);
         atomic_store(&st->ended_at, clock_mono_us());
     }

@@ -36,8 +36,11 @@ int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
     t->reason = arena_str(l->arena, why);
     t->actions = live ? action : ACTION_ABANDON;
     l->pending = true;
-    if (action != ACTION_GONE) {
+    if (action == ACTION_GONE) {
+        atomic_store(&t->stream->gone, true);
+    } else {
         l->lost++;
+        atomic_store(&t->stream->joined, false);
         atomic_store(&t->stream->again, true);
     }
     fail_stream(t->stream, t->reason);

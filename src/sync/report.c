@@ -78,6 +78,8 @@ static void save_leftovers(struct state *s, int64_t job, const struct plan *plan
 
 static struct str end_state(const struct stream *st)
 {
+    if (atomic_load(&st->gone))
+        return STR("gone");
     if (atomic_load(&st->joined))
         return STR("live");
     return atomic_load(&st->failed) ? STR("failed") : STR("copying");

@@ -81,6 +81,7 @@ struct stream {
     bool by_log;        /* plan: followed by the log */
     bool log_live;      /* plan: its live version is, so nothing is copied */
     bool held_before;   /* plan: changes for the copy under way are held already */
+    atomic_bool gone;   /* by log: dropped or renamed at the source */
     atomic_bool again;  /* by log: given up by this round, for the next one */
     struct str view_low, view_high; /* [lock] by log, without a key: places in the log
                                        that its one view lies between */

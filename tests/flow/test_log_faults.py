@@ -1,0 +1,68 @@
+"""One bad table never stops the others, at loading too; and what one run leaves out the next one copies again."""
+import duckdb
+
+from support import exits
+from support.program import wait_until
+
+TABLES = 21
+
+
+def make(server, database):
+    for i in range(TABLES):
+        server.run(f"CREATE TABLE {database}.t{i} (id INT NOT NULL PRIMARY KEY, v VARCHAR(20))",
+                   f"INSERT INTO {database}.t{i} VALUES (1, 'first'), (2, 'second')")
+
+
+def change(server, database, value):
+    for i in range(TABLES):
+        server.run(f"UPDATE {database}.t{i} SET v = '{value}' WHERE id = 1", f"DELETE FROM {database}.t{i} WHERE id = 2",
+                   f"INSERT INTO {database}.t{i} VALUES (2, '{value}')")
+
+
+def values(tailrace, i):
+    return tailrace.rows(f"SELECT id, v FROM x.t{i} WHERE _sdc_deleted_at IS NULL ORDER BY id")
+
+
+def test_a_table_that_fails_at_loading_leaves_the_others_alone(either_server, make_database, tailrace):
+    server, database = either_server, make_database(either_server)
+    make(server, database)
+    tailrace.sync(server.url(database), "--method=log").expect(exits.OK)
+    with duckdb.connect(str(tailrace.copy)) as other:  # somebody takes the table away
+        other.execute("DROP TABLE x.t7")
+    change(server, database, "third")
+    result = tailrace.run("run", "x").expect(exits.PARTIAL)
+    assert "t7" in result.err and "left out" in result.err
+    for i in set(range(TABLES)) - {7}:
+        assert values(tailrace, i) == [(1, "third"), (2, "third")]
+    shown = tailrace.run("status", "x", "--streams", "--json").expect(exits.OK).json
+    left = {s["table"]: s for s in shown["streams"]}["t7"]
+    assert left["live_state"] == "parked" and "t7" in left["note"]
+    change(server, database, "fourth")
+    tailrace.run("run", "x").expect(exits.OK)  # copied again, from what the source has now
+    for i in range(TABLES):
+        assert values(tailrace, i) == [(1, "fourth"), (2, "fourth")]
+
+
+def test_following_goes_on_while_a_table_is_copied_again(either_server, make_database, tailrace):
+    server, database = either_server, make_database(either_server)
+    make(server, database)
+    p = tailrace.start(*tailrace.sync_args(server.url(database), "--method=log", "--follow"))
+    ask = ("sql", "SELECT count(*) FROM (SELECT v FROM x.t0 WHERE id = 1 UNION ALL SELECT v FROM x.t1 WHERE id = 1) WHERE v = '{}'",
+           "--format", "csv")
+
+    def both_are(value):
+        shown = tailrace.run(ask[0], ask[1].format(value), *ask[2:])
+        return shown.code == 0 and shown.out.split()[-1] == "2"
+
+    wait_until(lambda: both_are("first"), 60)
+    server.run(f"UPDATE {database}.t0 SET v = 'a'", f"UPDATE {database}.t1 SET v = 'a'")
+    wait_until(lambda: both_are("a"), 60)
+    server.run(f"ALTER TABLE {database}.t0 ADD COLUMN w INT NOT NULL DEFAULT 5",  # old rows get a value that no event has
+               f"UPDATE {database}.t0 SET v = 'b'", f"UPDATE {database}.t1 SET v = 'b'",
+               f"CREATE TABLE {database}.late (id INT NOT NULL PRIMARY KEY)", f"INSERT INTO {database}.late VALUES (1)")
+    wait_until(lambda: both_are("b"), 90)
+    server.run(f"INSERT INTO {database}.late VALUES (2)")
+    wait_until(lambda: tailrace.run("sql", "SELECT count(*) FROM x.late", "--format", "csv").out.split()[-1:] == ["2"], 90)
+    tailrace.run("stop", "x").expect(exits.OK)
+    tailrace.finish(p).expect(exits.STOPPED)
+    assert tailrace.rows("SELECT DISTINCT w FROM x.t0") == [(5,)]
