@@ -12,6 +12,10 @@
 /* Memory for the marks of one integration while an epoch is loaded. */
 #define EPOCH_ARENA_LIMIT ((size_t)256 << 20)
 
+/* Changes of one stream that go into its table without one in between: a chunk of
+ * DuckDB's. */
+#define DIRECT_ROWS 2048
+
 /* ---- opening and closing ---------------------------------------------------------- */
 
 struct settings {
@@ -191,6 +195,7 @@ static struct sink *sink_open_duckdb(struct str location, const struct str *opti
     int rc = -1;
     s->base.ops = &duckdb_sink_ops;
     s->cancel = c;
+    s->direct_rows = DIRECT_ROWS;
     buf_init(&path, 4096);
     buf_add_str(&path, location);
     if (location.len == 0 || memchr(location.ptr, '\0', location.len) != NULL)
@@ -298,7 +303,7 @@ static int load(struct sink *base, const struct manifest_stream *st, struct str 
     if (version_stream(s, st)->skipped)
         return 0;
     if (st->changes)
-        return change_load(s, st, container, err);
+        return change_load(s, st, container, out, err);
     if (version_need_table(s, st, &table, err) != 0 ||
         append_segment(s, st, table, container, &rows, err) != 0)
         return -1;
@@ -406,7 +411,7 @@ static int write_marks(struct duckdb_sink *s, const bool *excluded, struct error
             lane.sequence = st->sequence;
         if (!st->changes || excluded == NULL || !excluded[i])
             follow_copy(s, i);
-        if (meta_write_stream(s, s->streams[i].mark, err) != 0)
+        if (meta_write_stream(s, s->streams[i].mark, s->streams[i].before, err) != 0)
             return -1;
     }
     return meta_write_lane(s, &lane, err);
@@ -462,7 +467,7 @@ static int reset_stream(struct duckdb_sink *s, const struct reset_request *r,
         return -1;
     if (r->set_bookmark && mark->live_version != 0)
         mark->bookmark = r->bookmark;
-    return meta_write_stream(s, mark, err);
+    return meta_write_stream(s, mark, NULL, err);
 }
 
 static int reset_streams(struct duckdb_sink *s, const struct reset_request *r,

@@ -139,8 +139,9 @@ struct row_loader {
     struct decode_plan *plan;         /* owned */
     struct value *cells;              /* owned */
     struct appender out;
-    char *absent; /* owned: of changes, a digit per column of the table */
-    uint64_t row; /* 1-based, of the segment */
+    char *absent;     /* owned: of changes, a digit per column of the table */
+    const bool *keep; /* of changes, by the row's place: whether it comes; or NULL */
+    uint64_t row;     /* 1-based, of the segment */
 };
 
 /* Names of the table's columns, in order. */
@@ -180,11 +181,15 @@ static int match_columns(struct row_loader *l, struct str table, struct error *e
     struct column_names names = { .l = l };
     struct column_list have = { .arena = l->s->epoch };
     struct buf name;
+    int rc = 0;
     buf_init(&name, 4096);
     dialect_quote_ident(&name, str_of(l->out.catalog));
     buf_add_char(&name, '.');
     dialect_quote_table(&name, str_of(l->out.schema), table);
-    int rc = columns_of(l->s, buf_str(&name), &have, err);
+    if (l->keep != NULL)
+        have = version_stream(l->s, l->st)->columns;
+    else
+        rc = columns_of(l->s, buf_str(&name), &have, err);
     buf_done(&name);
     if (rc != 0)
         return -1;
@@ -296,6 +301,9 @@ static struct value column_value(struct row_loader *l, size_t i,
                                  const struct row_meta *meta, struct str key_text)
 {
     int from = l->out.from[i];
+    if (from >= 0 && l->keep != NULL && meta->op == OP_DELETE &&
+        l->st->deletes == DELETE_BLANK && l->shape->columns[from].key_ordinal == 0)
+        return (struct value){ .kind = VALUE_NULL };
     if (from >= 0)
         return l->cells[from].kind == VALUE_ABSENT ? (struct value){ .kind = VALUE_NULL }
                                                    : l->cells[from];
@@ -352,6 +360,8 @@ static int load_block(struct row_loader *l, struct str rows, uint64_t row_count,
             err->row = l->row;
             return error_wrap(err, "row %llu", (unsigned long long)l->row);
         }
+        if (l->keep != NULL && !l->keep[l->row - 1])
+            continue;
         if (store_row(l, &meta, column_bytes, err) != 0)
             return -1;
     }
@@ -378,11 +388,10 @@ static int load_blocks(struct row_loader *l, struct container_reader *in,
     }
 }
 
-int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
-                   struct str table, struct str container, uint64_t *rows,
-                   struct error *err)
+static int append_rows(struct row_loader *l, struct str table, struct str container,
+                       struct error *err)
 {
-    struct row_loader l = { .s = s, .st = st };
+    struct duckdb_sink *s = l->s;
     struct container_reader *in =
         container_reader_new(container, CONTRACT_BLOCK_LIMIT, err);
     int rc = -1;
@@ -391,27 +400,43 @@ int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
     const char *table_name = arena_text(s->epoch, table);
     if (in == NULL)
         return -1;
-    l.plan = decode_plan_new(container_schema(in), err);
-    if (l.plan != NULL) {
-        l.shape = decode_plan_schema(l.plan);
-        l.cells = xcalloc(l.shape->column_count, sizeof(*l.cells));
-        rc = appender_init(&l.out, s, schema_name, table_name, err);
-        l.absent = xcalloc(l.out.column_count + 1, 1);
+    l->plan = decode_plan_new(container_schema(in), err);
+    if (l->plan != NULL) {
+        l->shape = decode_plan_schema(l->plan);
+        l->cells = xcalloc(l->shape->column_count, sizeof(*l->cells));
+        rc = appender_init(&l->out, s, schema_name, table_name, err);
+        l->absent = xcalloc(l->out.column_count + 1, 1);
         if (rc == 0)
-            rc = match_columns(&l, table, err);
+            rc = match_columns(l, table, err);
         if (rc == 0)
-            rc = load_blocks(&l, in, err);
-        appender_done(&l.out);
+            rc = load_blocks(l, in, err);
+        appender_done(&l->out);
     }
-    free(l.cells);
-    free(l.absent);
-    decode_plan_free(l.plan);
+    free(l->cells);
+    free(l->absent);
+    decode_plan_free(l->plan);
     container_reader_free(in);
-    if (rc == 0)
-        *rows = l.row;
-    else
+    if (rc != 0)
         s->failed = true;
     return rc;
+}
+
+int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
+                   struct str table, struct str container, uint64_t *rows,
+                   struct error *err)
+{
+    struct row_loader l = { .s = s, .st = st };
+    if (append_rows(&l, table, container, err) != 0)
+        return -1;
+    *rows = l.row;
+    return 0;
+}
+
+int append_kept(struct duckdb_sink *s, const struct manifest_stream *st,
+                struct str container, const bool *keep, struct error *err)
+{
+    struct row_loader l = { .s = s, .st = st, .keep = keep };
+    return append_rows(&l, version_stream(s, st)->mark->target, container, err);
 }
 
 /* ---- rejects ---------------------------------------------------------------------- */

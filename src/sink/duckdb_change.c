@@ -230,13 +230,14 @@ int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
 {
     struct duckdb_stream *ds = version_stream(s, st);
     struct column_list have = { .arena = s->epoch };
+    uint64_t alters = s->alters;
     struct str table = is_held(st) ? held_table(s, st) : ds->mark->target;
     struct buf type;
     bool begins = (st->actions & ACTION_HOLD) != 0 && !ds->made;
     ds->made = true;
     if (is_held(st) && begins && ds->mark->held_epoch == s->m->number)
         return make_held(s, st, want, err);
-    if (columns_of(s, sql_name(s, table), &have, err) != 0) {
+    if (columns_of_table(s, table, &have, err) != 0) {
         err->hint = LIVE_HINT;
         return error_wrap(err, "its table at the destination");
     }
@@ -249,6 +250,7 @@ int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
                            err);
     }
     buf_done(&type);
+    ds->columns = s->alters == alters && !is_held(st) ? have : (struct column_list){ 0 };
     return rc;
 }
 
@@ -269,12 +271,15 @@ static int make_stage(struct duckdb_sink *s, struct str live, struct error *err)
 }
 
 int change_load(struct duckdb_sink *s, const struct manifest_stream *st,
-                struct str container, struct error *err)
+                struct str container, struct load_stream *out, struct error *err)
 {
     struct duckdb_stream *ds = version_stream(s, st);
     uint64_t rows = 0;
     if (is_held(st))
         return append_segment(s, st, held_table(s, st), container, &rows, err);
+    int done = direct_changes(s, st, container, out, err);
+    if (done != 0)
+        return done < 0 ? -1 : 0;
     if (!ds->staged && make_stage(s, sql_name(s, ds->mark->target), err) != 0)
         return -1;
     ds->staged = true;

@@ -53,6 +53,111 @@ int columns_of(struct duckdb_sink *s, struct str sql_name, struct column_list *o
     return rc;
 }
 
+/* ---- without a statement ---------------------------------------------------------- */
+
+/* As DuckDB spells it; NULL for a type that only its catalog can tell. */
+static const char *type_name(const struct duckdb_api *api, duckdb_logical_type type)
+{
+    static const char *const names[] = {
+        [DUCKDB_TYPE_BOOLEAN] = "BOOLEAN",
+        [DUCKDB_TYPE_TINYINT] = "TINYINT",
+        [DUCKDB_TYPE_SMALLINT] = "SMALLINT",
+        [DUCKDB_TYPE_INTEGER] = "INTEGER",
+        [DUCKDB_TYPE_BIGINT] = "BIGINT",
+        [DUCKDB_TYPE_UTINYINT] = "UTINYINT",
+        [DUCKDB_TYPE_USMALLINT] = "USMALLINT",
+        [DUCKDB_TYPE_UINTEGER] = "UINTEGER",
+        [DUCKDB_TYPE_UBIGINT] = "UBIGINT",
+        [DUCKDB_TYPE_FLOAT] = "FLOAT",
+        [DUCKDB_TYPE_DOUBLE] = "DOUBLE",
+        [DUCKDB_TYPE_TIMESTAMP] = "TIMESTAMP",
+        [DUCKDB_TYPE_DATE] = "DATE",
+        [DUCKDB_TYPE_TIME] = "TIME",
+        [DUCKDB_TYPE_INTERVAL] = "INTERVAL",
+        [DUCKDB_TYPE_HUGEINT] = "HUGEINT",
+        [DUCKDB_TYPE_VARCHAR] = "VARCHAR",
+        [DUCKDB_TYPE_BLOB] = "BLOB",
+        [DUCKDB_TYPE_UUID] = "UUID",
+        [DUCKDB_TYPE_TIMESTAMP_TZ] = "TIMESTAMP WITH TIME ZONE",
+    };
+    char *alias = api->logical_type_get_alias(type);
+    unsigned id = (unsigned)api->get_type_id(type);
+    bool json = alias != NULL && strcmp(alias, "JSON") == 0;
+    bool plain = alias == NULL && id < sizeof(names) / sizeof(names[0]);
+    if (alias != NULL)
+        api->free(alias);
+    return json ? "JSON" : plain ? names[id] : NULL;
+}
+
+static bool add_described(struct duckdb_sink *s, duckdb_table_description d,
+                          duckdb_appender table, idx_t i, struct column_list *out)
+{
+    char *name = s->api.table_description_get_column_name(d, i);
+    duckdb_logical_type type = s->api.appender_column_type(table, i);
+    const char *spelled = type_name(&s->api, type);
+    struct str cells[2] = { { 0 } };
+    struct error ignored;
+    if (s->api.get_type_id(type) == DUCKDB_TYPE_DECIMAL)
+        cells[1] = arena_printf(out->arena, "DECIMAL(%u,%u)", s->api.decimal_width(type),
+                                s->api.decimal_scale(type));
+    else if (spelled != NULL)
+        cells[1] = str_of(spelled);
+    bool ok = name != NULL && cells[1].len > 0;
+    if (ok) {
+        cells[0] = str_of(name);
+        (void)list_column(out, cells, 2, &ignored);
+    }
+    if (name != NULL)
+        s->api.free(name);
+    s->api.destroy_logical_type(&type);
+    return ok;
+}
+
+/* False: somebody has to ask the catalog. Columns that nothing can be appended to are in
+ * the description and not in the appender. */
+static bool describe(struct duckdb_sink *s, const char *schema, const char *table,
+                     struct column_list *out)
+{
+    const struct duckdb_api *api = &s->api;
+    duckdb_table_description d = NULL;
+    duckdb_appender appender = NULL;
+    bool ok = api->appender_create_ext(s->con, s->catalog, schema, table, &appender) ==
+                  DuckDBSuccess &&
+              api->table_description_create_ext(s->con, s->catalog, schema, table, &d) ==
+                  DuckDBSuccess;
+    idx_t count = ok ? api->appender_column_count(appender) : 0;
+    for (idx_t i = 0; i < count && ok; i++)
+        ok = add_described(s, d, appender, i, out);
+    if (ok) {
+        char *more = api->table_description_get_column_name(d, count);
+        ok = more == NULL && count > 0;
+        if (more != NULL)
+            api->free(more);
+    }
+    if (appender != NULL)
+        (void)api->appender_destroy(&appender);
+    if (d != NULL)
+        api->table_description_destroy(&d);
+    return ok;
+}
+
+int columns_of_table(struct duckdb_sink *s, struct str table, struct column_list *out,
+                     struct error *err)
+{
+    struct buf name;
+    if (describe(s, arena_text(s->epoch, s->m->target_schema),
+                 arena_text(s->epoch, table), out))
+        return 0;
+    out->count = 0;
+    buf_init(&name, 4096);
+    sql_add_table(s, &name, table);
+    int rc = columns_of(s, buf_str(&name), out, err);
+    buf_done(&name);
+    return rc;
+}
+
+/* ---- looking and altering --------------------------------------------------------- */
+
 int columns_find(const struct column_list *list, struct str name)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -76,6 +181,7 @@ int columns_alter(struct duckdb_sink *s, struct str table, const struct column_l
         dialect_quote_ident(&sql, name);
         buf_add_char(&sql, ' ');
         buf_add_str(&sql, type);
+        s->alters++;
         rc = sql_run_buf(s, &sql, err);
     } else if (dialect_duckdb_widen(have->types[i], type, &wide, err) != 0) {
         rc = error_wrap(err, "column '" STR_FMT "'", STR_ARG(name));
@@ -84,6 +190,7 @@ int columns_alter(struct duckdb_sink *s, struct str table, const struct column_l
         dialect_quote_ident(&sql, name);
         buf_add_text(&sql, " SET DATA TYPE ");
         buf_add_str(&sql, buf_str(&wide));
+        s->alters++;
         rc = sql_run_buf(s, &sql, err);
     }
     buf_done(&sql);

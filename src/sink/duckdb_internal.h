@@ -10,6 +10,13 @@
 #include "sink/duckdb.h"
 #include "sink/duckdb_api.h"
 
+/* Columns in order, with their types as DuckDB spells them. Zeroed but for the arena. */
+struct column_list {
+    struct arena *arena; /* borrowed; names and types live in it */
+    struct str *names, *types;
+    size_t count, capacity;
+};
+
 /* A stream of the manifest and its row of _tailrace.stream while an epoch is loaded. */
 struct duckdb_stream {
     bool skipped; /* its copy failed before, or it left the log: rows of that version are
@@ -17,6 +24,8 @@ struct duckdb_stream {
     bool staged;  /* its changes are in STAGE_TABLE */
     bool made;    /* the table of what is held was made in this epoch */
     bool shaped;  /* shape() has been here in this epoch */
+    struct column_list columns; /* of changes: their live table's; empty: not known */
+    const struct stream_mark *before; /* its mark as the destination has it, or NULL */
     const struct stream_mark
         *clash; /* another stream that has the same target, or NULL */
     struct stream_mark
@@ -37,7 +46,9 @@ struct duckdb_sink {
     struct duckdb_stream *streams; /* in the manifest's order, in the arena */
     char destination_id[40];
     int64_t batched_at;
-    int64_t sequence; /* of the lane's mark before this epoch */
+    int64_t sequence;     /* of the lane's mark before this epoch */
+    uint64_t alters;      /* columns that were made or altered, ever */
+    uint64_t direct_rows; /* changes of a stream up to which no table is made for them */
     bool
         failed; /* a statement of the open transaction failed: it must not be committed */
 };
@@ -123,8 +134,9 @@ int meta_read(struct duckdb_sink *s, struct arena *a, struct str integration,
 
 int meta_write_lane(struct duckdb_sink *s, const struct lane_mark *mark,
                     struct error *err);
+/* `before` is what the destination has of it, or NULL: equal ones are not written. */
 int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
-                      struct error *err);
+                      const struct stream_mark *before, struct error *err);
 
 /* Marks of the integration's lanes and streams are no more. */
 int meta_forget(struct duckdb_sink *s, struct str integration, struct error *err);
@@ -182,13 +194,6 @@ int version_number_row(void *ctx, const struct str *cells, size_t count,
 
 /* ---- columns of a table (duckdb_columns.c) ---------------------------------------- */
 
-/* Columns in order, with their types as DuckDB spells them. Zeroed but for the arena. */
-struct column_list {
-    struct arena *arena; /* borrowed; names and types live in it */
-    struct str *names, *types;
-    size_t count, capacity;
-};
-
 int columns_read(struct duckdb_sink *s, struct str table, struct column_list *out,
                  struct error *err);
 
@@ -196,6 +201,10 @@ int columns_read(struct duckdb_sink *s, struct str table, struct column_list *ou
  * of tables. Errors: ERR_SCHEMA when there is none. */
 int columns_of(struct duckdb_sink *s, struct str sql_name, struct column_list *out,
                struct error *err);
+
+/* The same of a table of the epoch's schema, as a rule without a statement. */
+int columns_of_table(struct duckdb_sink *s, struct str table, struct column_list *out,
+                     struct error *err);
 
 /* By folded ASCII case; -1 when there is none. */
 int columns_find(const struct column_list *list, struct str name);
@@ -264,7 +273,7 @@ int change_prepare(struct sink *base, const struct manifest_stream *st,
 int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
                  const struct table_schema *want, struct error *err);
 int change_load(struct duckdb_sink *s, const struct manifest_stream *st,
-                struct str container, struct error *err);
+                struct str container, struct load_stream *out, struct error *err);
 int change_apply(struct sink *base, const struct manifest_stream *st,
                  struct load_stream *out, struct error *err);
 int change_join(struct duckdb_sink *s, const struct manifest_stream *st,
@@ -279,6 +288,12 @@ int change_fail(struct duckdb_sink *s, const struct manifest_stream *st, struct 
 
 /* What is held goes, and later changes of that version are left out. */
 int change_drop_held(struct duckdb_sink *s, struct stream_mark *mark, struct error *err);
+
+/* A short segment of changes, the stream's only one, goes into its live table (in
+ * duckdb_direct.c). 1: it did, counts are in out; 0: nothing was changed, the changes are
+ * to be staged and folded. */
+int direct_changes(struct duckdb_sink *s, const struct manifest_stream *st,
+                   struct str container, struct load_stream *out, struct error *err);
 
 /* Changes and the table that they change. */
 struct fold {
@@ -298,6 +313,11 @@ int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,
 int append_segment(struct duckdb_sink *s, const struct manifest_stream *st,
                    struct str table, struct str container, uint64_t *rows,
                    struct error *err);
+
+/* Append those rows of a segment of changes to the stream's live table that keep says, by
+ * their place. A row that was deleted tells what the stream's way of deleting leaves. */
+int append_kept(struct duckdb_sink *s, const struct manifest_stream *st,
+                struct str container, const bool *keep, struct error *err);
 
 /* Append the records of a reject segment to _sdc_rejected. */
 int append_rejects(struct duckdb_sink *s, struct str container, uint64_t *rows,

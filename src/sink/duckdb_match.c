@@ -73,6 +73,10 @@ void duckdb_match_streams(struct duckdb_sink *s, struct mark_list *marks)
         (void)map_put(known, buf_str(&key), &marks->streams[i]);
     }
     s->streams = ARENA_ARRAY(s->epoch, struct duckdb_stream, s->m->stream_count + 1);
+    struct stream_mark *before =
+        ARENA_ARRAY(s->epoch, struct stream_mark, marks->stream_count + 1);
+    for (size_t i = 0; i < marks->stream_count; i++)
+        before[i] = marks->streams[i];
     for (size_t i = 0; i < s->m->stream_count; i++) {
         const struct manifest_stream *st = &s->m->streams[i];
         struct duckdb_stream *ds = &s->streams[i];
@@ -82,6 +86,9 @@ void duckdb_match_streams(struct duckdb_sink *s, struct mark_list *marks)
             ds->mark = ARENA_NEW(s->epoch, struct stream_mark);
             *ds->mark = (struct stream_mark){ .target = st->target };
             (void)map_put(known, buf_str(&key), ds->mark);
+        } else if (ds->mark >= marks->streams &&
+                   ds->mark < marks->streams + marks->stream_count) {
+            ds->before = &before[ds->mark - marks->streams];
         }
         ds->mark->integration = s->m->integration;
         ds->mark->database = st->database;

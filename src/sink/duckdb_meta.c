@@ -300,10 +300,11 @@ int meta_write_lane(struct duckdb_sink *s, const struct lane_mark *mark,
                     params, 6, NULL, err);
 }
 
-int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
-                      struct error *err)
+#define STREAM_COLUMNS 25
+
+static void stream_params(const struct stream_mark *mark, struct sql_param *out)
 {
-    struct sql_param params[] = {
+    const struct sql_param params[STREAM_COLUMNS] = {
         SQL_TEXT(mark->integration),
         SQL_TEXT(mark->database),
         SQL_TEXT(mark->table),
@@ -330,6 +331,28 @@ int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
         number_or_null(mark->left_version),
         SQL_TEXT(mark->note),
     };
+    memcpy(out, params, sizeof(params));
+}
+
+static bool same_params(const struct sql_param *a, const struct sql_param *b)
+{
+    for (size_t i = 0; i < STREAM_COLUMNS; i++)
+        if (a[i].kind != b[i].kind || a[i].number != b[i].number ||
+            !str_eq(a[i].text, b[i].text))
+            return false;
+    return true;
+}
+
+int meta_write_stream(struct duckdb_sink *s, const struct stream_mark *mark,
+                      const struct stream_mark *before, struct error *err)
+{
+    struct sql_param params[STREAM_COLUMNS], old[STREAM_COLUMNS];
+    stream_params(mark, params);
+    if (before != NULL) {
+        stream_params(before, old);
+        if (same_params(params, old))
+            return 0;
+    }
     if (sql_rows(s,
                  "DELETE FROM _tailrace.stream WHERE integration = ? AND "
                  "source_database = ? AND source_table = ?",

@@ -1,5 +1,6 @@
 /* Changes of the log become rows of a live table. */
 #include "contract/log_fixture.h"
+#include "sink/duckdb_internal.h"
 
 /* ---- changes of a live table ------------------------------------------------------ */
 
@@ -411,7 +412,21 @@ static void i10_killed_between_changes_and_commit(void **state)
 }
 #endif
 
+/* The same by the way that many changes go: through a table of their own. */
+static int setup_staged(void **state)
+{
+    int rc = fixture_setup(state);
+    struct fixture *f = *state;
+    if (rc == 0)
+        duckdb_of(f->sink)->direct_rows = 0;
+    return rc;
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
+#define STAGED(t)                                             \
+    {                                                         \
+        "staged " #t, t, setup_staged, fixture_teardown, NULL \
+    }
 
 int main(void)
 {
@@ -431,6 +446,14 @@ int main(void)
         TEST(many_equal_rows_are_counted_past_the_first_look),
         TEST(a_keyless_deletion_of_nothing_parks),
         TEST(a_thousand_tables_change_in_one_epoch),
+        STAGED(changes_are_merged),
+        STAGED(the_last_change_of_a_key_wins),
+        STAGED(a_key_changes_in_one_epoch_or_two),
+        STAGED(rows_are_deleted_in_three_ways),
+        STAGED(each_change_is_a_row_where_they_are_appended),
+        STAGED(shapes_grow),
+        STAGED(rejects_come_with_changes),
+        STAGED(a_live_table_is_emptied),
 #ifdef TAILRACE_FAULT_POINTS
         TEST(i10_killed_between_changes_and_commit),
 #endif
