@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 
@@ -165,6 +166,31 @@ def make_workload(make_database):
     yield make
     for w in made:  # what is prepared keeps a database from being dropped
         w.close()
+
+
+@pytest.fixture(scope="session")
+def own_server():
+    """A function (flavor, *settings) that gives a server of the tests' own, the same one for the same words: what is
+    set or thrown away there meets nobody. It goes at the end."""
+    made = {}
+
+    def make(flavor, *settings):
+        if (flavor, *settings) in made:
+            return made[(flavor, *settings)]
+        if not SERVERS:
+            pytest.skip("no test server runs: tools/servers/test-servers up all, then its env")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        name = f"{os.environ.get('TEST_SERVERS_PREFIX', '')}own-{os.getpid()}-{len(made)}"
+        home = os.environ.get("MYSRV_HOME", "/tmp/mysrv")
+        server = Server(name, port, f"{home}/inst/{name}/s", name, flavor, "own")
+        made[(flavor, *settings)] = server
+        server.mysrv("init", "--flavor", flavor, "--port", str(port), *(w for s in settings for w in ("--set", s)))
+        return server
+
+    yield make
+    for server in made.values():
+        server.mysrv("destroy", check=False)
 
 
 @pytest.fixture

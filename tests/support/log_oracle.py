@@ -17,6 +17,7 @@ FOLLOWED = "live"  # the state of a stream whose table is what the log's mark sa
 class Seen:
     """What one look found in a keyed table."""
     version: int
+    types: dict  # of its columns
     rows: dict  # key -> (values, sequence, deleted)
 
 
@@ -62,6 +63,7 @@ class Judge:
             n = self.number(copy)
             assert n >= self.last, f"seed {self.w.seed}: the copy went back from commit {self.last} to {n}"
             self.last = n
+            shapes = {}
             if self.w.record:
                 states = self.w.states.get(n, [])
                 assert states, f"seed {self.w.seed}: the copy is at commit {n}, which never was; the last one is {self.w.n}"
@@ -70,12 +72,13 @@ class Judge:
                     reports.append(self.report_of(copy, state, tables))
                     if reports[-1].equal:
                         self.compared += reports[-1].tables
+                        shapes = {name: recorded.table for name, recorded in state.items() if name in tables}
                         break
                 else:
                     least = min(reports, key=lambda r: len(r.differences))
                     raise AssertionError(f"seed {self.w.seed}: at commit {n} the copy is none of {len(states)} states; the "
                                          f"nearest:\n{least}")
-            self.remember(copy, tables)
+            self.remember(copy, shapes)
             return n
 
     def end(self):
@@ -88,14 +91,14 @@ class Judge:
                 f"{n}: {self.streams(copy).get(n)}" for n in sorted(missing))
             report = self.report_of(copy, state, want)
             assert report.equal, f"seed {self.w.seed}: {report}"
-            self.remember(copy, want)
+            self.remember(copy, {name: state[name].table for name in want})
             return report
 
-    def remember(self, copy, tables):
-        """Rules between two looks at a table of one version."""
-        for name in sorted(tables):
-            table = self.w.now[name].table if name in self.w.now else None
-            if table is None or not table.key or table.prefix_key:
+    def remember(self, copy, shapes):
+        """Rules between two looks at a table of one version. shapes: the tables as they were in the state that the copy is
+        equal to."""
+        for name, table in sorted(shapes.items()):
+            if not table.key or table.prefix_key:
                 continue
             now = self.see(copy, table)
             before = self.seen.get(name)
@@ -120,11 +123,12 @@ class Judge:
             assert k not in rows, f"seed {self.w.seed}: {table}: key {k} is there twice"
             rows[k] = (dict(zip(others, values)), sequence, deleted)
             versions.add(version)
-        return Seen(max(versions), rows)
+        return Seen(max(versions), have, rows)
 
 
 def broken(before, now):
     problems = []
+    same = [n for n, kind in before.types.items() if now.types.get(n) == kind]  # 1.5 is 1.50 in a wider type
     for key, (values, sequence, deleted) in before.rows.items():
         later = now.rows.get(key)
         if later is None:
@@ -132,7 +136,7 @@ def broken(before, now):
             continue
         if later[1] < sequence:
             problems.append(f"key {key}: the sequence went back from {sequence} to {later[1]}")
-        elif later[1] == sequence and (any(later[0].get(n, v) != v for n, v in values.items()) or later[2] != deleted):
+        elif later[1] == sequence and (any(later[0][n] != v for n, v in values.items() if n in same) or later[2] != deleted):
             problems.append(f"key {key} changed and its sequence did not")
     return problems
 

@@ -548,6 +548,7 @@ class Workload:
                 if s.rng.random() < 0.1:
                     s.settings()
                 self.transaction(s, index)
+                stop.wait(0.02)
         finally:
             s.close()
 
@@ -566,12 +567,19 @@ class Workload:
         if self.record:
             self.states.setdefault(self.n, []).append(dict(self.now))
 
-    def finish(self):
-        """Nothing is left undecided, and the last state is read from the server."""
+    def settle(self):
+        """Nothing is left undecided."""
         while self.prepared:
-            xid, c, _ = self.prepared.pop()
+            xid, c, touched = self.prepared.pop()
             self.decide(c, "COMMIT", xid)
             c.close()
+            for name in sorted(touched):
+                self.look_at(name)
+            self.keep()
+
+    def finish(self):
+        """Nothing is left undecided, and the last state is read from the server."""
+        self.settle()
         self.record = True
         for name in self.selected:
             self.look_at(name)
