@@ -21,9 +21,8 @@ from support.program import wait_until
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POINTS = [line.split() for line in
           subprocess.run([ROOT / "tools/list-faults"], check=True, capture_output=True, text=True).stdout.splitlines()]
-# Those of `integration rm` have a test of their own, and those of joins that change a live table and of the log's
-# changes are not passed by full copies (tests/contract/test_sink_delta.c, test_sink_change.c and test_sink_hold.c visit
-# them).
+# Those of `integration rm` have a test of their own, those of the log's changes another file (test_log_crash.py), and
+# those of joins that change a live table are not passed by full copies (tests/contract/test_sink_delta.c visits them).
 KILL_POINTS = [name for kind, name in POINTS if kind == "kill" and not name.startswith(("remove.", "merge.", "change."))]
 REMOVE_POINTS = [name for kind, name in POINTS if kind == "kill" and name.startswith("remove.")]
 ERRNO_POINTS = [name for kind, name in POINTS if kind == "errno"]

@@ -1,0 +1,157 @@
+"""Processes killed at every fault point, and at random moments, while a job follows the log and others write: the next
+run goes on and is exact (invariants 2, 4 and 5).
+
+TEST_LOG_KILLS   random kills at each server, default 3
+TEST_SEED        of the moments; printed
+TEST_LONG        1: every fault point at each server, else at one or the other
+"""
+import os
+import random
+import signal
+import threading
+
+import flow_fixtures
+import pytest
+import test_crash as crash
+
+from support import exits
+from support.program import Program
+
+LONG = os.environ.get("TEST_LONG") == "1"
+KILLS = int(os.environ.get("TEST_LOG_KILLS", "20" if LONG else "3"))
+# Of the other ways: what takes the live table's place, what is merged by key, what `reset` and `integration rm` do.
+POINTS = [p for p in crash.KILL_POINTS if p not in ("sink.reset", "sink.swapped")] + [
+    name for kind, name in crash.POINTS if kind == "kill" and name.startswith("change.")]
+# Those of a copy whose changes are held meanwhile.
+HELD = {"change.held", "change.held_applied", "change.joined", "sink.begun"}
+OPTIONS = ["--method=log", "--handover-wait=1s", "--epoch-bytes=16KiB", "--epoch-age=200ms"]
+NAMES = [n for kind in ("mysql97", "mariadb1011") for n in flow_fixtures.SERVERS if kind in n and not n.startswith("s-")]
+
+
+def servers(points):
+    """(server, point): every point at one server at least."""
+    if not NAMES:
+        return [flow_fixtures.NO_SERVERS]
+    return [pytest.param((name, point), id=f"{name}-{point}") for i, point in enumerate(points)
+            for j, name in enumerate(NAMES) if LONG or i % len(NAMES) == j]
+
+
+class Writer(threading.Thread):
+    """Changes everything without end: rows come, change, change their key, and go; a table is emptied."""
+
+    def __init__(self, followed):
+        super().__init__(daemon=True)
+        self.of, self.stop, self.failed, self.done = followed, threading.Event(), None, 0
+
+    def run(self):
+        c = self.of.server.connect(database=self.of.database)
+        try:
+            while not self.stop.wait(0.02):
+                self.step(c, next(self.of.numbers))
+                self.done += 1
+        except Exception as e:  # told by end()
+            self.failed = e
+        finally:
+            c.close()
+
+    @staticmethod
+    def step(c, i):
+        statements = ["BEGIN"]
+        for table in ("t", "again"):
+            statements += [f"INSERT INTO {table} VALUES ({i}, 0, 'new')", f"UPDATE {table} SET n = n + 1 WHERE id % 10 = {i % 10}",
+                           f"UPDATE {table} SET id = -id WHERE id = {i - 3}", f"DELETE FROM {table} WHERE id = {i - 5}"]
+        statements += [f"INSERT INTO bare VALUES ({i % 4}, 1), ({i % 4}, 1)", f"DELETE FROM bare WHERE a = {(i + 1) % 4} LIMIT 1",
+                       f"INSERT INTO wiped VALUES ({i}, 1)", "COMMIT"]
+        for sql in statements + ["TRUNCATE wiped"] * (i % 20 == 0):
+            c.query(sql)
+
+    def end(self):
+        self.stop.set()
+        self.join(60)
+        assert self.failed is None and self.done > 0, self.failed
+
+
+class Followed:
+    """A database that is copied and followed; the same for all tests of a server."""
+
+    def __init__(self, server, program):
+        self.server, self.program, self.database = server, program, f"log_crash_{os.getpid()}"
+        self.numbers = iter(range(1000, 1 << 30))
+        d = self.database
+        server.run(f"DROP DATABASE IF EXISTS {d}", f"CREATE DATABASE {d}",
+                   *(f"CREATE TABLE {d}.{t} (id INT NOT NULL PRIMARY KEY, n INT, v VARCHAR(20))" for t in ("t", "again")),
+                   f"CREATE TABLE {d}.bare (a INT, n INT)", f"CREATE TABLE {d}.wiped (id INT NOT NULL PRIMARY KEY, n INT)",
+                   *(f"INSERT INTO {d}.{t} VALUES " + ", ".join(f"({i}, 0, 'first')" for i in range(1, 101)) for t in ("t", "again")))
+
+    def arguments(self):
+        return self.program.sync_args(self.server.url(self.database, user="app"), *OPTIONS)
+
+    def go_on(self):
+        """A run without a fault: exact."""
+        crash.settle(self.program)
+        self.program.run(*self.arguments()).expect(exits.OK)
+        crash.settle(self.program)
+        self.program.exact(self.server, self.database, way="log")
+        assert self.program.rows("SELECT id FROM x.t GROUP BY id HAVING count(*) > 1") == []
+
+    def copy_again(self):
+        self.program.run("reset", "x", f"{self.database}.again").expect(exits.OK)
+        crash.settle(self.program)
+
+
+@pytest.fixture(scope="module")
+def all_followed(tmp_path_factory):
+    made = {}
+    yield made
+    for f in made.values():
+        f.program.end()
+        f.server.run(f"DROP DATABASE IF EXISTS {f.database}")
+
+
+@pytest.fixture
+def followed_at(all_followed, binary, tmp_path_factory):
+    """A function (server's name): its Followed, which is exact."""
+    def of(name):
+        if name not in all_followed:
+            all_followed[name] = Followed(flow_fixtures.server_of(name), Program(binary, tmp_path_factory.mktemp("log")))
+            all_followed[name].go_on()
+        return all_followed[name]
+
+    return of
+
+
+@pytest.mark.parametrize("where", servers(POINTS))
+def test_killed_at(where, followed_at, ends):
+    name, point = where
+    f = followed_at(name)
+    if point in HELD:
+        f.copy_again()
+    env, statuses = ends()
+    writer = Writer(f)
+    writer.start()
+    result = f.program.finish(f.program.start(*f.arguments(), env={**env, "TAILRACE_FAULT": point}))
+    writer.end()
+    hit = crash.was_hit(result, statuses)
+    f.go_on()
+    assert hit, f"{point} was not reached\n{result}"
+    result.expect(-signal.SIGKILL, exits.OK, exits.TARGET)
+
+
+@pytest.mark.parametrize("name", NAMES or [flow_fixtures.NO_SERVERS])
+def test_killed_at_random_moments(name, followed_at):
+    f = followed_at(name)
+    seed = int(os.environ.get("TEST_SEED", random.randrange(1 << 32)))
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    for i in range(KILLS):
+        if i % 2:
+            f.copy_again()
+        writer = Writer(f)
+        writer.start()
+        job = f.program.start(*f.arguments())
+        which = crash.random_kill(rng, f.program, job, 1.0)
+        result = f.program.finish(job)
+        writer.end()
+        print(f"{i}: {which}, exit {result.code}")
+        result.expect(-signal.SIGKILL, exits.OK, exits.TARGET)
+        f.go_on()
