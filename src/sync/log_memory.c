@@ -5,14 +5,29 @@
 #include <stdlib.h>
 
 /* Numbers of a column by name: one list writes and reads them. */
-#define NUMBERS(X)                                                                       \
-    X(type)                                                                              \
-    X(length)                                                                            \
-    X(precision) X(scale) X(key_ordinal) X(fraction) X(bytes) X(visibility) X(generated) \
-        X(is_unsigned) X(nullable) X(selected) X(json_check) X(fixed_length)             \
-            X(auto_increment)
+#define NUMBERS(X)  \
+    X(type)         \
+    X(length)       \
+    X(precision)    \
+    X(scale)        \
+    X(key_ordinal)  \
+    X(fraction)     \
+    X(bytes)        \
+    X(visibility)   \
+    X(generated)    \
+    X(is_unsigned)  \
+    X(nullable)     \
+    X(selected)     \
+    X(json_check)   \
+    X(fixed_length) \
+    X(auto_increment)
 
-#define TEXTS(X) X(name) X(source_type) X(charset) X(collation) X(why)
+#define TEXTS(X)   \
+    X(name)        \
+    X(source_type) \
+    X(charset)     \
+    X(collation)   \
+    X(why)
 
 static json_t *text_of(struct str s)
 {
