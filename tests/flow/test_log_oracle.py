@@ -170,4 +170,5 @@ def test_the_copy_is_always_a_state_of_the_source(seed, make_workload, tailrace)
     job.catch_up()
     report = judge.end()
     print(f"seed {seed} on {server.name}: {ways}, {judge.looks} looks, {judge.compared} tables compared, {w.n} commits, {report}")
-    assert judge.looks >= RUNS - 1
+    if "statements" not in w.classes:  # one that is about `commits` makes it be copied again
+        assert judge.looks >= RUNS - 1

@@ -208,6 +208,8 @@ class Workload:
     def setup(self):
         self.features = gen_types.Features.of(self.version())
         self.palette = Palette(self.features).kinds
+        if "metadata" in self.classes:  # labels that the catalog cuts are then known to nobody: such rows are rejected
+            self.palette = [k for k in self.palette if "\U0001f600" not in k[1]]
         self.rng.shuffle(self.palette)
         self.main = Connection(self, self.rng)
         self.source = Source(port=self.port)
