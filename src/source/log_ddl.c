@@ -178,6 +178,9 @@ static enum log_effect alter_effect(const struct ddl *d, struct str sql,
     enum log_effect effect = LOG_NO_EFFECT;
     if (d->ignore)
         return lost(why, "ALTER IGNORE TABLE may have taken rows away");
+    if (has_word(sql, "REFERENCES") && (has_word(sql, "CASCADE") || has_word(sql, "SET")))
+        return lost(why, "a new foreign key may change rows of it that the log does not "
+                         "have");
     for (uint32_t i = 0; i < d->action_count; i++) {
         enum log_effect e = action_effect(&d->actions[i], why);
         if (e == LOG_EFFECT_LOST)

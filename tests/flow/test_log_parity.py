@@ -384,6 +384,32 @@ def test_a_foreign_key_that_cascades_is_seen(make_database, tailrace):
         result.fails(exits.PARTIAL, "foreign key", hint=False)
 
 
+def test_a_foreign_key_that_cascades_is_seen_by_a_job_that_runs(make_database, tailrace):
+    from conftest import SERVERS, server_of
+
+    if "f-mariadb118" not in SERVERS:
+        pytest.skip("needs f-mariadb118")
+    server = server_of("f-mariadb118")
+    database = make_database(server)
+    table(server, database, "t")
+    server.run(f"CREATE TABLE {database}.child (id INT NOT NULL PRIMARY KEY, up INT)",
+               f"INSERT INTO {database}.child VALUES (1, 1), (2, 2), (3, 3)")
+    start(tailrace, server, database)
+    p = tailrace.start("run", "x", "--follow")
+    wait_until(lambda: server.run("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'")[0][0] > 0)
+    time.sleep(0.5)
+    server.run(f"ALTER TABLE {database}.child ADD FOREIGN KEY (up) REFERENCES {database}.t (id) ON DELETE CASCADE")
+    time.sleep(2)
+    server.run(f"DELETE FROM {database}.t WHERE id = 2")
+    time.sleep(1.5)
+    p.send_signal(signal.SIGTERM)
+    result = tailrace.finish(p, 30).expect(exits.OK, exits.PARTIAL, exits.STOPPED)
+    assert "foreign key" in result.err, result
+    state = tailrace.rows("SELECT state FROM _tailrace.stream WHERE source_table = 'child'")[0][0]
+    rows = tailrace.rows("SELECT count(*) FROM x.child WHERE _sdc_deleted_at IS NULL")[0][0]
+    assert state != "live" or rows == 2, (state, rows, result)
+
+
 @pytest.mark.parametrize("way", ["EXCHANGE PARTITION p0 WITH TABLE {other}", "CONVERT PARTITION p0 TO TABLE {new}",
                                  "CONVERT TABLE {other} TO PARTITION p9 VALUES LESS THAN (900)"])
 def test_rows_that_move_with_a_partition(newest_server, make_database, tailrace, way):
