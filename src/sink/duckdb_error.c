@@ -111,7 +111,8 @@ static enum error_code code_of(duckdb_error_type type)
         return ERR_DATA;
     if (type == DUCKDB_ERROR_CATALOG || type == DUCKDB_ERROR_BINDER ||
         type == DUCKDB_ERROR_DEPENDENCY || type == DUCKDB_ERROR_CONSTRAINT ||
-        type == DUCKDB_ERROR_UNKNOWN_TYPE || type == DUCKDB_ERROR_INVALID_TYPE)
+        type == DUCKDB_ERROR_UNKNOWN_TYPE || type == DUCKDB_ERROR_INVALID_TYPE ||
+        type == DUCKDB_ERROR_NOT_IMPLEMENTED)
         return ERR_SCHEMA;
     return ERR_TARGET;
 }

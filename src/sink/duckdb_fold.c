@@ -158,6 +158,41 @@ static int count_changes(struct folding *g, struct error *err)
 
 /* ---- columns that a change does not tell ------------------------------------------ */
 
+/* DuckDB 1.5 has no CASE over arrays of a fixed length: they are lists meanwhile. */
+static bool is_array(struct str type)
+{
+    return str_ends(type, STR("]")) && !str_ends(type, STR("[]"));
+}
+
+static void add_as_list(struct folding *g, const char *alias, size_t i)
+{
+    struct str rest = { 0 };
+    if (!is_array(g->from.types[i])) {
+        add_column(g, alias, g->from.names[i]);
+        return;
+    }
+    add(g, "CAST(");
+    add_column(g, alias, g->from.names[i]);
+    add(g, " AS ");
+    buf_add_str(&g->sql, str_cut(g->from.types[i], '[', &rest));
+    add(g, "[])");
+}
+
+/* Around what was made of it. */
+static void begin_cast(struct folding *g, size_t i)
+{
+    add(g, is_array(g->from.types[i]) ? "CAST(" : "");
+}
+
+static void end_cast(struct folding *g, size_t i)
+{
+    if (!is_array(g->from.types[i]))
+        return;
+    add(g, " AS ");
+    buf_add_str(&g->sql, g->from.types[i]);
+    add(g, ")");
+}
+
 /* From the changes of the same key before it. A struct around each value tells a NULL
  * that is told from one that is not. */
 static int fill_from_earlier(struct folding *g, struct error *err)
@@ -166,8 +201,12 @@ static int fill_from_earlier(struct folding *g, struct error *err)
     for (size_t i = 0; i < g->from.count; i++) {
         if (str_eq(g->from.names[i], STR(ABSENT_COLUMN)))
             continue;
-        if (is_value(g, i))
-            buf_printf(&g->sql, "_sdc_w%zu.v AS ", i);
+        if (is_value(g, i)) {
+            begin_cast(g, i);
+            buf_printf(&g->sql, "_sdc_w%zu.v", i);
+            end_cast(g, i);
+            add(g, " AS ");
+        }
         dialect_quote_ident(&g->sql, g->from.names[i]);
         add(g, ", ");
     }
@@ -187,7 +226,7 @@ static int fill_from_earlier(struct folding *g, struct error *err)
         add(g, ", last_value(CASE WHEN ");
         add_absent(g, "d", i);
         add(g, " THEN NULL ELSE struct_pack(v := ");
-        add_column(g, "d", g->from.names[i]);
+        add_as_list(g, "d", i);
         buf_printf(&g->sql, ") END IGNORE NULLS) OVER w AS _sdc_w%zu", i);
     }
     add(g, " FROM ");
@@ -242,13 +281,16 @@ static int fill_from_table(struct folding *g, struct error *err)
             continue;
         add(g, comma);
         dialect_quote_ident(&g->sql, g->from.names[i]);
-        add(g, " = CASE WHEN ");
+        add(g, " = ");
+        begin_cast(g, i);
+        add(g, "CASE WHEN ");
         add_absent(g, "s", i);
         add(g, " THEN ");
-        add_column(g, "l", g->from.names[i]);
+        add_as_list(g, "l", i);
         add(g, " ELSE ");
-        add_column(g, "s", g->from.names[i]);
+        add_as_list(g, "s", i);
         add(g, " END");
+        end_cast(g, i);
         comma = ", ";
     }
     add(g, comma);

@@ -66,3 +66,16 @@ def test_following_goes_on_while_a_table_is_copied_again(either_server, make_dat
     tailrace.run("stop", "x").expect(exits.OK)
     tailrace.finish(p).expect(exits.STOPPED)
     assert tailrace.rows("SELECT DISTINCT w FROM x.t0") == [(5,)]
+
+
+def test_vectors_that_an_update_does_not_tell_stay(newest_server, make_database, tailrace):
+    server, database = newest_server, make_database(newest_server)
+    vector = "VEC_FromText('[{}]')" if server.mariadb else "STRING_TO_VECTOR('[{}]')"
+    server.run(f"CREATE TABLE {database}.v (id INT NOT NULL PRIMARY KEY, n INT, e VECTOR(3) NOT NULL)",
+               f"INSERT INTO {database}.v VALUES (1, 1, {vector.format('1,2,3')}), (2, 2, {vector.format('4,5,6')})")
+    tailrace.sync(server.url(database), "--method=log").expect(exits.OK)
+    server.run("SET SESSION binlog_row_image = 'MINIMAL'", f"UPDATE {database}.v SET n = 10 WHERE id = 1",
+               f"UPDATE {database}.v SET e = {vector.format('7,8,9')} WHERE id = 2", f"UPDATE {database}.v SET n = 20 WHERE id = 2")
+    tailrace.run("run", "x").expect(exits.OK)
+    assert [(i, n, tuple(e)) for i, n, e in tailrace.rows("SELECT id, n, e FROM x.v ORDER BY id")] == [
+        (1, 10, (1.0, 2.0, 3.0)), (2, 20, (7.0, 8.0, 9.0))]
