@@ -43,9 +43,16 @@ int columns_of(struct duckdb_sink *s, struct str sql_name, struct column_list *o
 {
     struct buf sql;
     buf_init(&sql, SQL_LIMIT);
-    buf_add_text(&sql, "SELECT name, type FROM pragma_table_info(");
-    dialect_quote_literal(&sql, sql_name);
-    buf_add_text(&sql, ") ORDER BY cid");
+    if (memmem(sql_name.ptr, sql_name.len, "\"\"", 2) != NULL) {
+        /* the function takes names apart by itself, and does not know of "" */
+        buf_add_text(&sql, "SELECT column_name, column_type FROM (DESCRIBE ");
+        buf_add_str(&sql, sql_name);
+        buf_add_text(&sql, ")");
+    } else {
+        buf_add_text(&sql, "SELECT name, type FROM pragma_table_info(");
+        dialect_quote_literal(&sql, sql_name);
+        buf_add_text(&sql, ") ORDER BY cid");
+    }
     int rc = buf_check(&sql, "SQL text", err);
     if (rc == 0)
         rc = sql_rows(s, buf_text(&sql), NULL, 0, SQL_INTO(list_column, out), err);

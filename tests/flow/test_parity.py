@@ -150,7 +150,7 @@ def test_select_all_excludes_views(server, make_database, tailrace):
     server.run(f"CREATE TABLE {database}.t (id INT NOT NULL PRIMARY KEY, k INT, v INT)",
                f"CREATE TABLE {database}.u (id INT NOT NULL PRIMARY KEY)",
                f"INSERT INTO {database}.t VALUES (1, 1, 1)", f"CREATE VIEW {database}.seen AS SELECT * FROM {database}.t")
-    tailrace.sync(server.url(database), "--tables=u").expect(exits.OK)
+    tailrace.sync(server.url(database), "--tables=u", "--method=auto").expect(exits.OK)
     tailrace.run("select", "x", "t", "v", "--deselect").expect(exits.OK)
     tailrace.run("select", "x", "t", "--method=key", "--key=k").expect(exits.OK)
     tailrace.run("select", "x", "all").expect(exits.OK)
