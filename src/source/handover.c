@@ -162,9 +162,16 @@ int handover_snapshot(struct session *s, struct arena *a, struct log_position *p
 int handover_add_gtid(struct session *s, struct arena *a, struct log_position *p,
                       struct error *err)
 {
-    return session_is_mariadb(s) && p->file.len > 0
-               ? log_gtid_at(s, a, p->file, p->offset, &p->gtid, err)
-               : 0;
+    if (!session_is_mariadb(s) || p->file.len == 0 ||
+        log_gtid_at(s, a, p->file, p->offset, &p->gtid, err) == 0)
+        return 0;
+    if (err->code != ERR_POSITION)
+        return -1;
+    /* BINLOG_GTID_POS() knows nothing of a place in a log that has no GTIDs yet, as after
+     * SET GLOBAL gtid_binlog_state = '': file and offset are enough on this server */
+    *err = (struct error){ 0 };
+    p->gtid = (struct str){ 0 };
+    return 0;
 }
 
 /* The place of a view that is opened and closed again. */
