@@ -9,14 +9,14 @@
 static const char *const meta_tables[] = {
     "CREATE SCHEMA IF NOT EXISTS _tailrace",
     "CREATE TABLE IF NOT EXISTS _tailrace.meta (key VARCHAR, value VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS _tailrace.mark (integration VARCHAR, lane VARCHAR, "
-    "epoch UBIGINT, position VARCHAR, sequence BIGINT, loaded_at TIMESTAMPTZ)",
-    "CREATE TABLE IF NOT EXISTS _tailrace.stream (integration VARCHAR, "
-    "source_database VARCHAR, source_table VARCHAR, target VARCHAR, lane VARCHAR, "
-    "state VARCHAR, live_version UBIGINT, copy_version UBIGINT, copy_sequence BIGINT, "
-    "copy_progress VARCHAR, joined_epoch UBIGINT, joined_at TIMESTAMPTZ, first_read_at "
-    "TIMESTAMPTZ, "
-    "last_read_at TIMESTAMPTZ, rows UBIGINT, schema_json VARCHAR)",
+    ("CREATE TABLE IF NOT EXISTS _tailrace.mark (integration VARCHAR, lane VARCHAR, "
+     "epoch UBIGINT, position VARCHAR, sequence BIGINT, loaded_at TIMESTAMPTZ)"),
+    ("CREATE TABLE IF NOT EXISTS _tailrace.stream (integration VARCHAR, "
+     "source_database VARCHAR, source_table VARCHAR, target VARCHAR, lane VARCHAR, "
+     "state VARCHAR, live_version UBIGINT, copy_version UBIGINT, copy_sequence BIGINT, "
+     "copy_progress VARCHAR, joined_epoch UBIGINT, joined_at TIMESTAMPTZ, first_read_at "
+     "TIMESTAMPTZ, "
+     "last_read_at TIMESTAMPTZ, rows UBIGINT, schema_json VARCHAR)"),
     /* behind the others, so that a file made before them has the same order */
     "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copy_join VARCHAR",
     "ALTER TABLE _tailrace.stream ADD COLUMN IF NOT EXISTS copy_bookmark VARCHAR",
