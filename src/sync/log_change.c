@@ -118,8 +118,8 @@ static int truncated(struct log_lane *l, struct log_table *t, const struct log_i
     t->actions |= ACTION_TRUNCATE;
     t->action_number = l->numbers.next++;
     t->action_at = item->at;
-    t->in_transaction =
-        t->state == LOG_TABLE_HELD; /* a place for its view to be behind */
+    if (t->state == LOG_TABLE_HELD) /* a place for its view to be behind */
+        log_change_touch(l, t);
     l->pending = true;
     log_event(LOG_INFO, "the table was truncated at the source",
               F_STR("table", t->stream->table));
@@ -174,17 +174,43 @@ int log_change_apply(struct log_lane *l, const struct log_item *item, struct err
 /* --- joining --------------------------------------------------------------------------
  */
 
+void log_change_touch(struct log_lane *l, struct log_table *t)
+{
+    if (!t->in_transaction)
+        l->now[l->now_count++] = t;
+    t->in_transaction = true;
+}
+
+/* The copy's view is open, and what is read now is behind it: no place from here on says
+ * anything. */
+static bool is_behind_view(struct log_lane *l, struct log_table *t)
+{
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
+    struct log_position high = { 0 };
+    struct error ignored = { 0 };
+    pthread_mutex_lock(&t->stream->lock);
+    bool known = t->stream->view_high.len > 0 &&
+                 log_position_parse(a, t->stream->view_high, &high, &ignored) == 0;
+    pthread_mutex_unlock(&t->stream->lock);
+    return known && !log_position_reached(&high, log_reader_position(l->reader));
+}
+
 void log_change_remember(struct log_lane *l, struct log_table *t)
 {
     t->in_transaction = false;
-    if (t->state != LOG_TABLE_HELD || t->shape->schema->key_count > 0)
+    if (t->state != LOG_TABLE_HELD || t->shape->schema->key_count > 0 || t->past_ended)
         return;
+    t->past_ended = is_behind_view(l, t);
+    if (t->past_ended)
+        return;
+    if (t->past_count == LOG_PAST_MOST || arena_used(l->arena) > LOG_PAST_BYTES) {
+        t->past_lost = true; /* the join finds that it does not know enough */
+        return;
+    }
     if (t->past_count == t->past_cap) {
         t->past_cap = t->past_cap == 0 ? 64 : t->past_cap * 2;
         t->past = xreallocarray(t->past, t->past_cap, sizeof *t->past);
     }
-    if (t->past_count == LOG_PAST_MOST)
-        return; /* the join finds that it does not know enough */
     t->past[t->past_count++] =
         (struct log_past){ log_position_format(l->arena, log_reader_position(l->reader)),
                            l->numbers.next - 1 };
@@ -213,7 +239,7 @@ static bool cut_of(struct log_table *t)
                  log_position_parse(a, st->view_low, &low, &ignored) == 0 &&
                  log_position_parse(a, st->view_high, &high, &ignored) == 0;
     pthread_mutex_unlock(&st->lock);
-    if (!known || t->past_count == LOG_PAST_MOST)
+    if (!known || t->past_lost)
         return false;
     for (size_t i = 0; i < t->past_count; i++) {
         struct log_position at = { 0 };

@@ -191,6 +191,7 @@ void log_epoch_drop(struct log_lane *l)
     l->epoch = NULL;
     l->number = 0;
     l->open_bytes = 0;
+    l->now_count = 0;
     l->mid = false;
     for (size_t i = 0; i < l->table_count; i++) {
         log_table_drop_rows(&l->tables[i]);

@@ -14,6 +14,9 @@
 /* The server tells that it is alive, and us that nothing happens, so often. */
 #define HEARTBEAT_US (250 * 1000)
 
+/* Connections in a row that are lost before a transaction came through. */
+#define FRUITLESS_MOST 10u
+
 /* --- made and ended -------------------------------------------------------------------
  */
 
@@ -34,7 +37,9 @@ struct log_lane *log_lane_new(const struct log_lane_config *config)
     if (l->numbers.next <= config->last_sequence) /* the clock was set back */
         l->numbers.next = config->last_sequence + 1;
     l->tables = xcalloc(config->stream_count + 1, sizeof *l->tables);
+    l->now = xcalloc(config->stream_count + 1, sizeof *l->now);
     l->sealed_at = clock_mono_us();
+    l->pause = (struct backoff){ .first_us = 100 * 1000, .cap_us = 5 * 1000 * 1000 };
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->changed, NULL);
     for (size_t i = 0; i < config->stream_count; i++) {
@@ -59,6 +64,7 @@ void log_lane_free(struct log_lane *l)
     for (size_t i = 0; i < l->table_count; i++)
         log_table_done(&l->tables[i]);
     free(l->tables);
+    free(l->now);
     free(l->captured);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->changed);
@@ -237,6 +243,7 @@ static int take_row(struct log_lane *l, const struct log_item *item, struct erro
     if (l->epoch == NULL && l->open_bytes == 0)
         l->began_at = clock_mono_us();
     l->mid = true;
+    log_change_touch(l, t);
     for (;;) {
         switch (log_table_take(t, item, &l->numbers, l->config.plan->options->row_limit,
                                &column, &why)) {
@@ -291,11 +298,12 @@ static bool end_is_reached(struct log_lane *l)
 static int committed(struct log_lane *l, const struct log_item *item, struct error *err)
 {
     l->mid = false;
+    l->pause.tries = 0;
     if (item->at != 0)
         atomic_store(&l->read_to, item->at);
-    for (size_t i = 0; i < l->table_count; i++)
-        if (l->tables[i].in_transaction)
-            log_change_remember(l, &l->tables[i]);
+    for (size_t i = 0; i < l->now_count; i++)
+        log_change_remember(l, l->now[i]);
+    l->now_count = 0;
     if (end_is_reached(l)) {
         l->joined = true;
         if (log_change_join(l, err) != 0)
@@ -309,6 +317,18 @@ static int committed(struct log_lane *l, const struct log_item *item, struct err
     if (!leave)
         return 0;
     return log_epoch_seal(l, true, err) == 0 ? 1 : -1;
+}
+
+/* A connection that is lost again and again at the same place is lost for good. */
+static int lost_on_the_way(struct log_lane *l, struct error *err)
+{
+    struct error cause = *err;
+    if (l->pause.tries >= FRUITLESS_MOST)
+        return error_wrap(err, "lost %u times without a transaction in between",
+                          FRUITLESS_MOST);
+    log_error(LOG_WARN, "the log was lost on the way, reading it again", &cause);
+    (void)clock_wait_us(l->config.cancel, backoff_next_us(&l->pause));
+    return read_again(l, err);
 }
 
 static int handle(struct log_lane *l, const struct log_item *item, struct error *err)
@@ -325,8 +345,8 @@ static int handle(struct log_lane *l, const struct log_item *item, struct error 
     case LOG_IDLE:
         return committed(l, item, err);
     case LOG_RESTART:
-        rc = 1;
-        break;
+        (void)error_set(err, ERR_NETWORK, "the connection broke inside a transaction");
+        return lost_on_the_way(l, err);
     case LOG_END:
         return 1;
     }
@@ -335,11 +355,12 @@ static int handle(struct log_lane *l, const struct log_item *item, struct error 
     return rc;
 }
 
-/* Asked to end: what is whole is kept. */
+/* Asked to end: what is whole is kept. Without a reader it was lost on the way, and
+ * everything since the last capture thrown away already. */
 static int stop(struct log_lane *l, struct error *err)
 {
     *err = (struct error){ 0 };
-    if (l->mid) {
+    if (l->mid || l->reader == NULL) {
         log_epoch_drop(l);
         return 0;
     }
@@ -356,12 +377,10 @@ static int run(struct log_lane *l, struct error *err)
         int rc = log_reader_next(l->reader, &item, err);
         if (rc < 0 && err->code == ERR_CANCELLED)
             return stop(l, err);
-        if (rc < 0 && err->code == ERR_NETWORK && l->config.cancel != NULL) {
-            log_error(LOG_WARN, "the log was lost on the way, reading it again", err);
-            rc = read_again(l, err);
-        } else if (rc >= 0) {
+        if (rc < 0 && err->code == ERR_NETWORK)
+            rc = lost_on_the_way(l, err);
+        else if (rc >= 0)
             rc = handle(l, &item, err);
-        }
         if (rc < 0)
             return cancel_requested(l->config.hard) != CANCEL_NONE ? stop(l, err) : -1;
         if (rc == 1)

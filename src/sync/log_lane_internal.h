@@ -6,6 +6,7 @@
 #ifndef SYNC_LOG_LANE_INTERNAL_H
 #define SYNC_LOG_LANE_INTERNAL_H
 
+#include "base/clock.h"
 #include "sync/log_lane.h"
 #include "sync/log_table.h"
 
@@ -27,6 +28,9 @@ struct log_lane {
     size_t open_bytes;           /* of rows in blocks, not yet in the epoch */
     bool mid;                    /* rows of a transaction without its commit were taken */
     bool pending;                /* some table has actions for the next epoch */
+    struct log_table **now;      /* owned: those that this transaction changes */
+    size_t now_count;
+    struct backoff pause; /* between connections that are lost */
     size_t lost;
     bool created; /* a table that is selected was made: another round copies it */
 
@@ -74,6 +78,9 @@ int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
 /* The column holds other numbers than 0 and 1. 1: the table was lost for it. */
 int log_change_promote(struct log_lane *l, struct log_table *t, unsigned column,
                        struct error *err);
+
+/* The transaction that is read changes the table. */
+void log_change_touch(struct log_lane *l, struct log_table *t);
 
 /* The transaction of which rows were taken has ended at the reader's position. */
 void log_change_remember(struct log_lane *l, struct log_table *t);

@@ -155,7 +155,6 @@ enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
     struct image before = { OP_DELETE, row->before, row->at };
     struct image after = { OP_INSERT, row->after, row->at };
     bool in_place = false;
-    t->in_transaction = true;
     if (row->op == LOG_DELETE)
         return take_image(t, &before, numbers, row_limit, column);
     if (row->op == LOG_UPDATE) {

@@ -31,6 +31,9 @@ struct log_past {
 /* So many are remembered until the view of the copy is known to lie behind them. */
 #define LOG_PAST_MOST 100000u
 
+/* Texts of the lane, those of all such transactions among them. */
+#define LOG_PAST_BYTES ((size_t)512 << 20)
+
 struct log_table {
     struct stream *stream; /* borrowed */
     enum log_table_state state;
@@ -54,6 +57,8 @@ struct log_table {
     int64_t cut;                  /* see manifest_stream.cut */
     struct log_past *past;        /* owned */
     size_t past_count, past_cap;
+    bool past_ended;     /* what comes now is behind the view */
+    bool past_lost;      /* there were more than are remembered */
     bool in_transaction; /* rows of it were taken since the last commit */
     bool half;           /* of the row in hand the image before was taken already */
 };
@@ -73,7 +78,7 @@ struct log_numbers {
 /* The stream's newest shape from now on; whole: all columns of the table. */
 void log_table_set_shape(struct log_table *t, const struct table_schema *whole);
 
-/* Take a row of the log. whole as in log_table_set_shape(). */
+/* Take a row of the log; the caller has marked the table as in this transaction. */
 enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
                               struct log_numbers *numbers, size_t row_limit,
                               unsigned *column, const char **why);

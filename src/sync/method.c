@@ -416,7 +416,8 @@ static bool is_followed(struct stream *st, const struct stream_mark *m, uint64_t
 {
     struct error ignored = { 0 };
     struct key_bookmark b = { 0 };
-    return m != NULL && stream_mark_is_followed(m) && m->live_version >= newest &&
+    return m != NULL && stream_mark_is_followed(m) && !st->forgotten &&
+           m->live_version >= newest &&
            key_bookmark_parse(st->arena, m->bookmark, &b, &ignored) == 0 &&
            b.definition == st->definition && fits_live(st, m) && !lacks_column(st, m);
 }

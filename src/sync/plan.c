@@ -121,8 +121,12 @@ static int shape_stream(const struct plan_context *c, struct stream *st,
     st->found = method_table(st->arena, &st->options, st->found);
     const struct stream_mark *mark = target_mark(marks, st->database, st->table);
     if (st->options.method == METHOD_LOG && mark != NULL &&
-        stream_mark_is_followed(mark) && log_memory_recall(c, st, err) < 0)
-        return -1;
+        stream_mark_is_followed(mark)) {
+        int known = log_memory_recall(c, st, err);
+        if (known < 0)
+            return -1;
+        st->forgotten = known == 0; /* the data directory was lost: copied anew */
+    }
     if (shape_make(c, st->arena, st->found, st->options.key, &schema, err) != 0 ||
         shape_add(c, st, schema, err) != 0 || shape_keep(c, st, err) != 0 ||
         method_choose(c, st, mark, err) != 0)

@@ -80,6 +80,8 @@ struct stream {
     bool orphan;        /* plan: only an unfinished copy to drop, nothing to read */
     bool by_log;        /* plan: followed by the log */
     bool log_live;      /* plan: its live version is, so nothing is copied */
+    bool forgotten;     /* plan: it is in the lane, and nobody knows the shape that it has
+                           at the lane's place */
     bool held_before;   /* plan: changes for the copy under way are held already */
     atomic_bool gone;   /* by log: dropped or renamed at the source */
     atomic_bool again;  /* by log: given up by this round, for the next one */
