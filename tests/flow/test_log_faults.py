@@ -1,4 +1,6 @@
 """One bad table never stops the others, at loading too; and what one run leaves out the next one copies again."""
+import shutil
+
 import duckdb
 
 from support import exits
@@ -79,3 +81,17 @@ def test_vectors_that_an_update_does_not_tell_stay(newest_server, make_database,
     tailrace.run("run", "x").expect(exits.OK)
     assert [(i, n, tuple(e)) for i, n, e in tailrace.rows("SELECT id, n, e FROM x.v ORDER BY id")] == [
         (1, 10, (1.0, 2.0, 3.0)), (2, 20, (7.0, 8.0, 9.0))]
+
+
+def test_a_lost_data_directory_makes_new_copies(either_server, make_database, tailrace):
+    """What a table looked like at the place in the log is kept there: without it older rows could be read in a newer shape."""
+    server, database = either_server, make_database(either_server)
+    make(server, database)
+    args = ("--method=log", "--tables=t0,t1")
+    tailrace.sync(server.url(database), *args).expect(exits.OK)
+    shutil.rmtree(tailrace.data)
+    server.run(f"UPDATE {database}.t0 SET v = 'third' WHERE id = 1", f"ALTER TABLE {database}.t0 ADD COLUMN w INT FIRST",
+               f"INSERT INTO {database}.t0 VALUES (5, 3, 'new')")
+    tailrace.sync(server.url(database), *args).expect(exits.OK)
+    assert tailrace.rows("SELECT w, id, v FROM x.t0 ORDER BY id") == [(None, 1, "third"), (None, 2, "second"), (5, 3, "new")]
+    assert tailrace.rows("SELECT DISTINCT _sdc_table_version FROM x.t0") == [(2,)]
