@@ -232,7 +232,6 @@ int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
     struct column_list have = { .arena = s->epoch };
     uint64_t alters = s->alters;
     struct str table = is_held(st) ? held_table(s, st) : ds->mark->target;
-    struct buf type;
     bool begins = (st->actions & ACTION_HOLD) != 0 && !ds->made;
     ds->made = true;
     if (is_held(st) && begins && ds->mark->held_epoch == s->m->number)
@@ -241,15 +240,7 @@ int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
         err->hint = LIVE_HINT;
         return error_wrap(err, "its table at the destination");
     }
-    int rc = 0;
-    buf_init(&type, 256);
-    for (unsigned i = 0; i < want->column_count && rc == 0; i++) {
-        buf_clear(&type);
-        type_sql(&want->columns[i], SQL_DUCKDB, &type);
-        rc = columns_alter(s, table, &have, want->columns[i].avro_name, buf_str(&type),
-                           err);
-    }
-    buf_done(&type);
+    int rc = columns_fit(s, table, &have, want, err);
     ds->columns = s->alters == alters && !is_held(st) ? have : (struct column_list){ 0 };
     return rc;
 }

@@ -60,6 +60,22 @@ int columns_of(struct duckdb_sink *s, struct str sql_name, struct column_list *o
     return rc;
 }
 
+int columns_fit(struct duckdb_sink *s, struct str table, const struct column_list *have,
+                const struct table_schema *want, struct error *err)
+{
+    struct buf type;
+    int rc = 0;
+    buf_init(&type, 256);
+    for (unsigned i = 0; i < want->column_count && rc == 0; i++) {
+        buf_clear(&type);
+        type_sql(&want->columns[i], SQL_DUCKDB, &type);
+        rc = columns_alter(s, table, have, want->columns[i].avro_name, buf_str(&type),
+                           err);
+    }
+    buf_done(&type);
+    return rc;
+}
+
 /* ---- without a statement ---------------------------------------------------------- */
 
 /* As DuckDB spells it; NULL for a type that only its catalog can tell. */

@@ -214,6 +214,10 @@ int columns_find(const struct column_list *list, struct str name);
 int columns_alter(struct duckdb_sink *s, struct str table, const struct column_list *have,
                   struct str name, struct str type, struct error *err);
 
+/* The same for every column of a shape. */
+int columns_fit(struct duckdb_sink *s, struct str table, const struct column_list *have,
+                const struct table_schema *want, struct error *err);
+
 /* Rename a column. */
 int columns_rename(struct duckdb_sink *s, struct str table, struct str from,
                    struct str to, struct error *err);

@@ -175,8 +175,6 @@ int version_shape(struct sink *base, const struct manifest_stream *st,
     struct duckdb_stream *ds = version_stream(s, st);
     struct column_list have = { .arena = s->epoch };
     struct str table = { 0 };
-    struct buf type;
-    int rc = 0;
     bool first = !ds->shaped;
     if (ds->skipped)
         return 0;
@@ -185,19 +183,10 @@ int version_shape(struct sink *base, const struct manifest_stream *st,
         return change_shape(s, st, want, err);
     if (first && (st->actions & ACTION_BEGIN) != 0)
         return begin_version(s, st, want, err);
-    if (version_need_table(s, st, &table, err) != 0)
+    if (version_need_table(s, st, &table, err) != 0 ||
+        columns_read(s, table, &have, err) != 0)
         return -1;
-    if (columns_read(s, table, &have, err) != 0)
-        return -1;
-    buf_init(&type, 256);
-    for (unsigned i = 0; i < want->column_count && rc == 0; i++) {
-        buf_clear(&type);
-        type_sql(&want->columns[i], SQL_DUCKDB, &type);
-        rc = columns_alter(s, table, &have, want->columns[i].avro_name, buf_str(&type),
-                           err);
-    }
-    buf_done(&type);
-    return rc;
+    return columns_fit(s, table, &have, want, err);
 }
 
 int version_number_row(void *ctx, const struct str *cells, size_t count,

@@ -120,7 +120,8 @@ static struct str why_no_log(struct arena *a, const struct plan_context *c,
         return (struct str){ 0 };
     if (!ability->possible)
         return arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(ability->why),
-                            ability->mend.len > 0 ? ": " : "", STR_ARG(ability->mend));
+                            ability->mend.len > 0 ? " To mend it: " : "",
+                            STR_ARG(ability->mend));
     return check_table_log(a, t, ability);
 }
 
