@@ -23,6 +23,7 @@
 #include "mysql/rows.h"
 #include "mysql/table_map.h"
 #include "source/source.h"
+#include "usage.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -30,7 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,27 +250,6 @@ static int read_server(struct bench *b, const char *url, struct str name)
 
 /* ---- the program ---- */
 
-static double client_seconds(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static long peak_mib(void)
-{
-    char line[256];
-    long kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f != NULL && fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
-            break;
-    if (f != NULL)
-        fclose(f);
-    return kib / 1024;
-}
-
 static int find_mode(const char *text, enum mode *out)
 {
     static const char *const modes[] = { "limit", "events", "rows", "avro" };
@@ -302,15 +281,15 @@ int main(int argc, char **argv)
         return 2;
     b->maps = table_maps_new(table_free);
     b->reader = rows_reader_new(ROW_LIMIT);
-    double client = client_seconds();
+    double client = usage_seconds();
     int64_t began = clock_mono_us();
     int rc = run(b, argc, argv, file);
     double wall = (double)(clock_mono_us() - began) / 1e6;
-    client = client_seconds() - client;
+    client = usage_seconds() - client;
     printf("{\"rows\": %" PRIu64 ", \"bytes\": %" PRIu64
            ", \"wall\": %.3f, \"client\": %.3f, \"mib\": %ld, \"seen\": %" PRIu64 "}\n",
            b->counts.rows, b->counts.bytes, wall, client,
-           peak_mib() - (long)(file.len >> 20), b->seen);
+           usage_peak_mib() - (long)(file.len >> 20), b->seen);
     rows_reader_free(b->reader);
     table_maps_free(b->maps);
     free((void *)(uintptr_t)file.ptr);

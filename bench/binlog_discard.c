@@ -16,11 +16,12 @@
 #include <mariadb_rpl.h>
 /* clang-format on */
 
+#include "usage.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -35,14 +36,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double client_seconds(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 /* Where in the stream of packets we are: length:3 number:1 | payload. */
@@ -115,12 +108,12 @@ int main(int argc, char **argv)
     if (mysql_real_connect(m, "127.0.0.1", "app", password == NULL ? "" : password, NULL,
                            (unsigned)strtoul(argv[1], NULL, 10), NULL, 0) == NULL)
         return fail("connecting", mysql_error(m));
-    double client = client_seconds();
+    double client = usage_seconds();
     double began = now();
     if (open_dump(m, argv[2]) != 0 || discard(m, &bytes) != 0)
         return 1;
     printf("{\"rows\": 0, \"bytes\": %" PRIu64
            ", \"wall\": %.3f, \"client\": %.3f, \"mib\": 0}\n",
-           bytes, now() - began, client_seconds() - client);
+           bytes, now() - began, usage_seconds() - client);
     return 0;
 }

@@ -21,13 +21,13 @@
 #include "row/schema.h"
 #include "source/full.h"
 #include "source/source.h"
+#include "usage.h"
 
 #include <inttypes.h>
 #include <mysql.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 8
@@ -50,28 +50,6 @@ static int fail(const char *what, const char *why)
 }
 
 /* ---- processor time ---- */
-
-static double client_seconds(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-/* proc(5), VmHWM: unlike ru_maxrss without what the process was before exec. */
-static long peak_mib(void)
-{
-    char line[256];
-    long kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
-            break;
-    if (f != NULL)
-        fclose(f);
-    return kib / 1024;
-}
 
 /* utime and stime: proc(5), /proc/pid/stat, fields 14 and 15. */
 static double process_seconds(const char *pid)
@@ -318,15 +296,15 @@ int main(int argc, char **argv)
         return fail("arguments", err.text), 2;
     t.password = password;
     double server = process_seconds(pid);
-    double client = client_seconds();
+    double client = usage_seconds();
     int64_t began = clock_mono_us();
     int rc = run(argv[1], &t, &counts);
     double wall = (double)(clock_mono_us() - began) / 1e6;
-    client = client_seconds() - client;
+    client = usage_seconds() - client;
     server = process_seconds(pid) - server;
     printf("{\"mode\": \"%s\", \"rows\": %" PRIu64 ", \"bytes\": %" PRIu64
            ", \"wall\": %.3f, \"client\": %.3f, \"server\": %.3f, \"mib\": %ld}\n",
-           argv[1], counts.rows, counts.bytes, wall, client, server, peak_mib());
+           argv[1], counts.rows, counts.bytes, wall, client, server, usage_peak_mib());
     secret_free(password);
     secret_free(in_url);
     arena_free(a);
