@@ -37,7 +37,7 @@ struct log_lane *log_lane_new(const struct log_lane_config *config)
     if (l->numbers.next <= config->last_sequence) /* the clock was set back */
         l->numbers.next = config->last_sequence + 1;
     l->tables = xcalloc(config->stream_count + 1, sizeof *l->tables);
-    l->now = xcalloc(config->stream_count + 1, sizeof *l->now);
+    l->now = xcalloc(config->stream_count + 1, sizeof(struct log_table *));
     l->sealed_at = clock_mono_us();
     l->pause = (struct backoff){ .first_us = 100 * 1000, .cap_us = 5 * 1000 * 1000 };
     pthread_mutex_init(&l->lock, NULL);

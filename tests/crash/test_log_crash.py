@@ -25,6 +25,7 @@ POINTS = [p for p in crash.KILL_POINTS if p not in ("sink.reset", "sink.swapped"
 # Those of a copy whose changes are held meanwhile.
 HELD = {"change.held", "change.held_applied", "change.joined", "sink.begun"}
 OPTIONS = ["--method=log", "--handover-wait=1s", "--epoch-bytes=16KiB", "--epoch-age=200ms"]
+EMPTIED = 20  # one step in so many empties a table
 NAMES = [n for kind in ("mysql97", "mariadb1011") for n in flow_fixtures.SERVERS if kind in n and not n.startswith("s-")]
 
 
@@ -62,7 +63,7 @@ class Writer(threading.Thread):
                            f"UPDATE {table} SET id = -id WHERE id = {i - 3}", f"DELETE FROM {table} WHERE id = {i - 5}"]
         statements += [f"INSERT INTO bare VALUES ({i % 4}, 1), ({i % 4}, 1)", f"DELETE FROM bare WHERE a = {(i + 1) % 4} LIMIT 1",
                        f"INSERT INTO wiped VALUES ({i}, 1)", "COMMIT"]
-        for sql in statements + ["TRUNCATE wiped"] * (i % 20 == 0):
+        for sql in statements + ["TRUNCATE wiped"] * (i % EMPTIED == 0):
             c.query(sql)
 
     def end(self):
@@ -85,6 +86,16 @@ class Followed:
 
     def arguments(self):
         return self.program.sync_args(self.server.url(self.database, user="app"), *OPTIONS)
+
+    def all_kinds(self):
+        """One of every change, so that a run has them to read however soon it ends."""
+        c = self.server.connect(database=self.database)
+        number = next(self.numbers)
+        while number % EMPTIED:
+            Writer.step(c, number)
+            number = next(self.numbers)
+        Writer.step(c, number)
+        c.close()
 
     def go_on(self):
         """A run without a fault: exact."""
@@ -126,6 +137,7 @@ def test_killed_at(where, followed_at, ends):
     f = followed_at(name)
     if point in HELD:
         f.copy_again()
+    f.all_kinds()
     env, statuses = ends()
     writer = Writer(f)
     writer.start()
