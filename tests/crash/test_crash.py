@@ -1,7 +1,8 @@
 """Processes killed at every fault point and at random moments, and disks that fill up: the next run is exact, and
 readers see the old table or the new one, never a part (invariants 5, 7 and 10).
 
-TEST_KILLS   random kills, default 20
+TEST_KILLS   random kills, default 20; of tables that are read by key 10
+TEST_LONG    1: reads by key are killed at the fourth passing of a point too
 TEST_SEED    of the moments; printed
 """
 import contextlib
@@ -32,6 +33,8 @@ SMALL = ["--page-bytes=256KiB", "--epoch-bytes=1KiB", "--epoch-age=1s", "--sourc
 OFTEN = [p for p in KILL_POINTS if p.startswith("spool.") or p in ("sink.before_commit", "sink.committed",
                                                               "warehouse.loading", "warehouse.loaded")]
 KILLS = int(os.environ.get("TEST_KILLS", "20"))
+KILLS_BY_KEY = int(os.environ.get("TEST_KILLS", "10"))
+LONG = os.environ.get("TEST_LONG") == "1"
 ROWS = 4000
 
 
@@ -201,7 +204,8 @@ def was_hit(result, statuses):
 
 KILLED = [(shop, point, passing) for shop in (Shop, KeyShop, SweptShop)
           for point, passing in [(p, 1) for p in KILL_POINTS] + [(p, 4) for p in OFTEN]
-          if point not in NOT_BY[shop] and (shop is not SweptShop or point.startswith("sink."))]
+          if point not in NOT_BY[shop] and (shop is not SweptShop or point.startswith("sink."))
+          and (LONG or shop is Shop or passing == 1)]
 
 
 @pytest.mark.parametrize("any_shop, point, passing", KILLED, indirect=["any_shop"])
@@ -296,7 +300,7 @@ def test_killed_at_random_moments(server, any_shop, tailrace):
     begin = time.monotonic()
     shop.sync(tailrace).expect(exits.OK)
     seconds = time.monotonic() - begin
-    for i in range(KILLS):
+    for i in range(KILLS if shop.way == "full" else KILLS_BY_KEY):
         shop.grow()
         reader = Reader(tailrace, {}) if i % 2 else None
         job = tailrace.start(*shop.arguments(tailrace))
