@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/report_print.h"
 #include "cli/spool_look.h"
+#include "cli/status_trouble.h"
 #include "cli/table.h"
 #include "sync/integration.h"
 #include "sync/probe.h"
@@ -36,6 +37,7 @@ struct look {
     int64_t reported_by; /* that run; 0: there is none */
     uint64_t applied;
     struct spool_look spool;
+    struct status_trouble trouble;
     bool follows; /* it has a place in the log */
     struct followed_place place;
     struct str held_by; /* who has the destination's file open; empty: nobody */
@@ -103,6 +105,8 @@ static int look_at(struct cli *cli, struct state *s, const struct integration *i
     struct job_page newest = { .integration = i->name, .limit = RUNS_LOOKED_AT };
     if (state_job_list(s, cli->arena, &newest, &jobs, &count, err) != 0 ||
         look_at_report(cli, s, jobs, count, out, err) != 0)
+        return -1;
+    if (status_trouble_find(s, cli->arena, i->name, &out->trouble, err) != 0)
         return -1;
     int found = state_place_find(s, cli->arena, i->name, &out->place, err);
     if (found < 0)
@@ -322,7 +326,7 @@ static void print_reported(struct buf *out, const struct look *l)
         const struct report_row *r = &l->rows[i];
         char number[32], between[BETWEEN_TEXT_MAX];
         add_table_name(t, r->database, r->table);
-        table_add(t, r->state);
+        table_add(t, status_trouble_state(&l->trouble, r->database, r->table, r->state));
         table_number(number, r->applied);
         table_add(t, str_of(number));
         table_add(t, str_of(emit_between(between, r->first_read_at, r->last_read_at)));
@@ -387,7 +391,8 @@ static void emit_reported(struct buf *out, const struct look *l)
         emit_begin(out, NULL, '{');
         emit_text(out, "database", r->database);
         emit_text(out, "table", r->table);
-        emit_text(out, "state", r->state);
+        emit_text(out, "state",
+                  status_trouble_state(&l->trouble, r->database, r->table, r->state));
         emit_number(out, "rows_applied", r->applied);
         emit_number(out, "quarantined", r->quarantined);
         emit_time(out, "first_read_at", r->first_read_at);
@@ -439,6 +444,7 @@ static int status_one(struct cli *cli, struct state *s, struct buf *out,
         emit_look(out, "integration", &look);
         emit_place(cli, out, &look);
         emit_reported(out, &look);
+        status_trouble_emit(out, &look.trouble);
         if (ask)
             emit_marks(out, &marks);
         buf_add_text(out, "}\n");
@@ -450,6 +456,7 @@ static int status_one(struct cli *cli, struct state *s, struct buf *out,
         print_marks(out, &marks);
     else
         print_reported(out, &look);
+    status_trouble_print(out, &look.trouble, i.name);
     return 0;
 }
 

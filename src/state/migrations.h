@@ -13,5 +13,6 @@ extern const struct str state_migration_0001_start;
 extern const struct str state_migration_0002_selection;
 extern const struct str state_migration_0003_log;
 extern const struct str state_migration_0004_source;
+extern const struct str state_migration_0005_trouble;
 
 #endif

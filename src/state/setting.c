@@ -196,6 +196,10 @@ static int remove_all(struct state *s, struct str integration, struct error *err
         "DELETE FROM stream_setting WHERE integration = ?1",
         "DELETE FROM column_setting WHERE integration = ?1",
         "DELETE FROM known_column WHERE integration = ?1",
+        "DELETE FROM followed_shape WHERE integration = ?1",
+        "DELETE FROM followed_place WHERE integration = ?1",
+        "DELETE FROM trouble WHERE integration = ?1",
+        "DELETE FROM inexact WHERE integration = ?1",
         "DELETE FROM integration WHERE name = ?1",
     };
     for (size_t i = 0; i < sizeof DELETES / sizeof *DELETES; i++)

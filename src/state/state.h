@@ -162,6 +162,51 @@ int state_place_save(struct state *s, struct str integration,
 int state_place_find(struct state *s, struct arena *a, struct str integration,
                      struct followed_place *out, struct error *err);
 
+/* A table that follows the log and cannot: its copies failed, or it is parked. */
+enum trouble_state {
+    TROUBLE_COUNTED = 0, /* it is copied again by the next run */
+    TROUBLE_PARKED,      /* no run copies it until it is resumed or reset */
+    TROUBLE_RESUMED,     /* a person has said so; the next round takes it up */
+};
+
+struct stream_trouble {
+    struct str database, table;
+    enum trouble_state state;
+    unsigned failures; /* copies in a row that did not come to their end */
+    struct str why;
+    int64_t at; /* since when, microseconds */
+};
+
+/* In order of database and table. */
+int state_trouble_list(struct state *s, struct arena *a, struct str integration,
+                       struct stream_trouble **out, size_t *count, struct error *err);
+/* Insert or replace. */
+int state_trouble_save(struct state *s, struct str integration,
+                       const struct stream_trouble *t, struct error *err);
+/* Table empty: of all. */
+int state_trouble_forget(struct state *s, const struct stream_name *of,
+                         struct error *err);
+/* Some table is TROUBLE_RESUMED. */
+int state_trouble_resumed(struct state *s, struct str integration, bool *out,
+                          struct error *err);
+
+/* Something was done to a table at the source and, as its options say, not to the copy of
+ * this version: it is not what the source is. The latest of such things. */
+struct stream_inexact {
+    struct str database, table;
+    uint64_t version;
+    struct str what; /* a sentence */
+    int64_t at;
+};
+
+int state_inexact_list(struct state *s, struct arena *a, struct str integration,
+                       struct stream_inexact **out, size_t *count, struct error *err);
+/* Insert or replace. */
+int state_inexact_save(struct state *s, struct str integration,
+                       const struct stream_inexact *i, struct error *err);
+int state_inexact_forget(struct state *s, const struct stream_name *of,
+                         struct error *err);
+
 /* --- jobs, logs, reports
  * ---------------------------------------------------------------- */
 

@@ -360,6 +360,10 @@ int state_stream_forget(struct state *s, const struct stream_name *of, struct er
         "DELETE FROM followed_shape WHERE integration = ?1 AND "
         "(?3 = '' OR (db = ?2 AND tbl = ?3))",
         "DELETE FROM followed_place WHERE integration = ?1 AND ?3 = '' AND ?2 = ''",
+        "DELETE FROM trouble WHERE integration = ?1 AND "
+        "(?3 = '' OR (db = ?2 AND tbl = ?3))",
+        "DELETE FROM inexact WHERE integration = ?1 AND "
+        "(?3 = '' OR (db = ?2 AND tbl = ?3))",
     };
     if (state_batch_begin(s, err) != 0)
         return -1;

@@ -292,8 +292,11 @@ static int run_steps(struct job *j, struct error *err)
     for (unsigned rounds = 1;; rounds++) {
         if (one_round(j, rounds == 1, err) != 0)
             return -1;
-        if (!goes_round(j, rounds))
+        job_trouble_note(j, false);
+        if (!goes_round(j, rounds)) {
+            job_trouble_note(j, true);
             return 0;
+        }
         if (read_marks(j, err) != 0)
             return -1;
         log_event(LOG_INFO, "tables that could not be followed are copied again");

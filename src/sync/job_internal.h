@@ -89,6 +89,16 @@ int job_ask_through(struct job *j, int (*step)(struct job *, struct error *),
 /* Discover and plan; the first round of a run, or one that copies what was lost. */
 int job_plan(struct job *j, bool first, struct error *err);
 
+/* --- job_trouble.c */
+
+/* What is known of tables that could not be followed, for the plan; those that a person
+ * has resumed are taken up. */
+int job_trouble_load(struct job *j, struct error *err);
+
+/* A round has ended, the run with it or not: count copies that failed, park what failed
+ * too often, forget what is well again. */
+void job_trouble_note(struct job *j, bool run_ends);
+
 /* --- job_copy.c */
 
 /* Read, capture and load what the plan copies. */

@@ -80,6 +80,16 @@ static void tell_unmatched(const struct job *j)
                   F_STR("rule", rules[i]));
 }
 
+/* What is parked is said in each run: it grows old. */
+static void tell_parked(const struct job *j)
+{
+    for (size_t i = 0; i < j->plan.parked_count; i++)
+        log_event(
+            LOG_WARN, "table is parked, leaving it as it is until `tailrace resume`",
+            F_STR("database", j->plan.parked[i].database),
+            F_STR("table", j->plan.parked[i].table), F_STR("why", j->plan.parked[i].why));
+}
+
 static void tell_plan(const struct job *j, int64_t since)
 {
     size_t resumed = 0, tables = 0;
@@ -101,6 +111,7 @@ static void tell_plan(const struct job *j, int64_t since)
                   F_STR("database", j->plan.refusals[i].database),
                   F_STR("table", j->plan.refusals[i].table),
                   F_STR("why", j->plan.refusals[i].why));
+    tell_parked(j);
     for (size_t i = 0; i < j->plan.unmatched_count; i++)
         log_event(LOG_WARN, "pattern names no table to copy",
                   F_STR("pattern", j->plan.unmatched[i]));
@@ -123,6 +134,7 @@ static int make_plan(struct job *j, bool first, struct error *err)
     int64_t since = first ? unfinished_since(j) : 0;
     if (selection_load(j->state, j->arena, j->context.integration, &j->selection, err) !=
             0 ||
+        job_trouble_load(j, err) != 0 ||
         job_ask_through(j, ask_ability, "asking what the log can give", err) != 0 ||
         plan_make(&j->context, j->catalog, &j->marks, since, &j->plan, err) != 0)
         return -1;

@@ -20,6 +20,7 @@ static bool in_plan(const struct plan *p, const struct stream_mark *m)
             str_eq(p->streams[i].database, m->database))
             return true;
     return in_list(p->finished, p->finished_before, m) ||
+           in_list(p->parked, p->parked_count, m) ||
            in_list(p->refusals, p->refusal_count, m);
 }
 

@@ -14,6 +14,9 @@
 /* The server tells that it is alive, and us that nothing happens, so often. */
 #define HEARTBEAT_US (250 * 1000)
 
+/* What a person says meanwhile is looked for so often. */
+#define LOOK_US (1000 * 1000)
+
 /* Connections in a row that are lost before a transaction came through. */
 #define FRUITLESS_MOST 10u
 
@@ -294,6 +297,21 @@ static bool end_is_reached(struct log_lane *l)
            log_position_reached(log_reader_position(l->reader), &l->end_at);
 }
 
+/* A person has resumed a table that was parked: the next round takes it up. */
+static void look_for_resumed(struct log_lane *l)
+{
+    const struct plan_context *c = l->config.plan;
+    struct error ignored = { 0 };
+    bool resumed = false;
+    int64_t now = clock_mono_us();
+    if (!l->config.follow || !l->joined || now - l->looked_at < LOOK_US)
+        return;
+    l->looked_at = now;
+    if (state_trouble_resumed(c->state, c->integration, &resumed, &ignored) == 0 &&
+        resumed)
+        l->created = true;
+}
+
 /* 1: this was the last one. */
 static int committed(struct log_lane *l, const struct log_item *item, struct error *err)
 {
@@ -313,6 +331,7 @@ static int committed(struct log_lane *l, const struct log_item *item, struct err
     }
     if (log_epoch_is_due(l) && log_epoch_seal(l, true, err) != 0)
         return -1;
+    look_for_resumed(l);
     bool leave = l->config.follow && (l->lost > 0 || l->created) && l->joined;
     if (!leave)
         return 0;

@@ -32,7 +32,9 @@ struct log_lane {
     size_t now_count;
     struct backoff pause; /* between connections that are lost */
     size_t lost;
-    bool created; /* a table that is selected was made: another round copies it */
+    bool created; /* a table that is selected was made, or resumed: another round copies
+                     it */
+    int64_t looked_at; /* for tables that were resumed, monotonic */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -85,6 +85,9 @@ static const struct option TABLE[] = {
       "to wait after a place in the log is noted, so that all that stands before it can "
       "be "
       "seen by the copy." },
+    { "copy_attempts", OPTION_INT, "3", 0, 1000000, NULL,
+      "Method log: a table whose copies failed in so many runs in a row is parked, until "
+      "`tailrace resume`; 0 means that each run copies it again." },
     { "one_view", OPTION_BOOL, "no", 0, 0, NULL,
       "Read each table in one consistent view on one connection: exact as of one moment, "
       "but not resumable and bounded by view_age_limit." },
@@ -233,6 +236,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         .sweep = option_bool(v, "sweep"),
         .deletes = (int)option_number(v, "deletes"),
         .handover_us = option_number(v, "handover_wait"),
+        .copies_failed_most = (unsigned)option_number(v, "copy_attempts"),
         .ignore_new_columns = option_number(v, "new_columns") == 1,
         .database_in_names = option_bool(v, "database_in_names"),
         .always_int = option_bool(v, "tinyint_as_int"),

@@ -44,6 +44,7 @@ struct sync_options {
     bool sweep;          /* key-based: look for rows that are gone at the source */
     int deletes;         /* by log: enum delete_way */
     int64_t handover_us; /* by log: option handover_wait */
+    unsigned copies_failed_most; /* by log; 0: no limit */
     bool one_view;
     bool database_in_names; /* database__table always */
     bool always_int;        /* TINYINT(1) is an integer */

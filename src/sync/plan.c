@@ -251,6 +251,28 @@ static bool names_followed(const struct plan_context *c, const struct catalog *c
     return false;
 }
 
+/* Why it is left alone until a person resumes it; or NULL. */
+static const struct stream_trouble *parked(const struct plan_context *c,
+                                           const struct candidate *s)
+{
+    for (size_t i = 0; i < c->trouble_count; i++) {
+        const struct stream_trouble *t = &c->troubles[i];
+        if (t->state == TROUBLE_PARKED && str_eq(t->table, s->table->schema.name) &&
+            str_eq(t->database, s->db->name))
+            return t;
+    }
+    return NULL;
+}
+
+static void leave_parked(struct plan *p, const struct candidate *s,
+                         const struct stream_trouble *t)
+{
+    p->parked[p->parked_count++] =
+        (struct plan_refusal){ .database = arena_str(p->arena, s->db->name),
+                               .table = arena_str(p->arena, s->table->schema.name),
+                               .why = arena_str(p->arena, t->why) };
+}
+
 /* Tables that match, less those that cannot be copied (refused when they were named). */
 static size_t select_tables(const struct plan_context *c, const struct catalog *cat,
                             struct plan *p, struct candidate *out)
@@ -269,8 +291,11 @@ static size_t select_tables(const struct plan_context *c, const struct catalog *
             bool by_log = is_by_log(c, p->arena, s.table);
             if (by_log ? !wanted && !log_named : !wanted || c->followed_only)
                 continue;
+            const struct stream_trouble *trouble = by_log ? parked(c, &s) : NULL;
             struct str why = refusal_of(c, p->arena, s.table);
-            if (why.len > 0)
+            if (trouble != NULL)
+                leave_parked(p, &s, trouble);
+            else if (why.len > 0)
                 refuse(p, &s, why);
             else
                 out[count++] = s;
@@ -401,12 +426,13 @@ int plan_make(const struct plan_context *c, const struct catalog *catalog,
     size_t total = table_total(catalog);
     struct candidate *all = xcalloc(total + 1, sizeof *all);
     out->refusals = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
+    out->parked = ARENA_ARRAY(out->arena, struct plan_refusal, total + 1);
     size_t count = select_tables(c, catalog, out, all);
     struct candidates left = { all, count };
     int rc = leave_finished(c, marks, since, &left, out, err);
     out->streams =
         xcalloc(left.count * 2 + marks->stream_count + 1, sizeof *out->streams);
-    if (rc == 0 && count == 0 && out->refusal_count == 0) {
+    if (rc == 0 && count == 0 && out->refusal_count + out->parked_count == 0) {
         rc = error_set(err, ERR_CONFIG, "no table of the source is selected");
         err->hint = c->only_count > 0
                         ? "`tailrace select NAME` lists the tables that are copied."

@@ -33,7 +33,9 @@ struct plan {
     size_t stream_count;
     struct plan_refusal *finished; /* tables that the run being continued had finished */
     size_t finished_before;
-    uint64_t finished_rejected; /* rows of those that it could not represent */
+    uint64_t finished_rejected;  /* rows of those that it could not represent */
+    struct plan_refusal *parked; /* tables that no run copies until they are resumed */
+    size_t parked_count;
     struct plan_refusal *refusals;
     size_t refusal_count;
     struct leftover *leftovers;

@@ -51,6 +51,20 @@ static void save_refusals(struct state *s, int64_t job, const struct plan *plan)
     }
 }
 
+static void save_parked(struct state *s, int64_t job, const struct plan *plan)
+{
+    struct error ignored = { 0 };
+    for (size_t i = 0; i < plan->parked_count; i++) {
+        const struct plan_refusal *p = &plan->parked[i];
+        struct report_row r = { .database = p->database,
+                                .table = p->table,
+                                .method = STR("log"),
+                                .state = STR("parked"),
+                                .error = p->why };
+        (void)state_report_save(s, job, &r, &ignored);
+    }
+}
+
 static void save_leftovers(struct state *s, int64_t job, const struct plan *plan)
 {
     struct error ignored = { 0 };
@@ -145,12 +159,13 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
     }
     log_sweeps(plan);
     save_refusals(s, job, plan);
+    save_parked(s, job, plan);
     save_leftovers(s, job, plan);
 }
 
 bool report_is_whole(const struct plan *plan)
 {
-    if (plan->refusal_count > 0 || plan->unmatched_count > 0 ||
+    if (plan->refusal_count > 0 || plan->parked_count > 0 || plan->unmatched_count > 0 ||
         plan->finished_rejected > 0)
         return false;
     for (size_t i = 0; i < plan->stream_count; i++) {

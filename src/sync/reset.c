@@ -149,7 +149,9 @@ static int reset_at(struct reset *r, struct warehouse *w, struct str table,
         request.table = m->table;
         out->streams = 1;
     }
+    struct stream_name parked = { r->integration->name, request.database, request.table };
     if (next_versions(r, &marks, &request, err) != 0 ||
+        state_trouble_forget(r->state, &parked, err) != 0 ||
         (table.len == 0 && drop_spool(r, out, err) != 0))
         return -1;
     return warehouse_reset(w, &request, err);

@@ -26,8 +26,10 @@ struct plan_context {
     const struct str
         *only;         /* patterns: this run leaves other tables as they are; none: */
     size_t only_count; /* it leaves none */
-    const struct log_ability *ability; /* NULL: the server was not asked */
-    bool followed_only;                /* only what follows the log */
+    const struct log_ability *ability;     /* NULL: the server was not asked */
+    bool followed_only;                    /* only what follows the log */
+    const struct stream_trouble *troubles; /* of tables that follow the log */
+    size_t trouble_count;
     struct str backfill; /* a condition: this run reads the rows that meet it, merges
                             them and moves no bookmark; or empty */
 };

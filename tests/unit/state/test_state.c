@@ -424,6 +424,47 @@ static void a_batch_becomes_durable_together(void **state)
     state_close(other);
 }
 
+static void trouble_is_kept_by_table_until_it_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = { 0 };
+    struct stream_trouble *list = NULL;
+    size_t count = 0;
+    bool resumed = true;
+    struct stream_trouble t = { .database = STR("d"),
+                                .table = STR("t"),
+                                .failures = 2,
+                                .why = STR("because"),
+                                .at = 7 };
+    struct stream_trouble other = t;
+    other.table = STR("u");
+    other.state = TROUBLE_RESUMED;
+    assert_int_equal(state_trouble_save(f->s, STR("i"), &t, &err), 0);
+    assert_int_equal(state_trouble_resumed(f->s, STR("i"), &resumed, &err), 0);
+    assert_false(resumed);
+    t.state = TROUBLE_PARKED;
+    t.failures = 3;
+    assert_int_equal(state_trouble_save(f->s, STR("i"), &t, &err), 0);
+    assert_int_equal(state_trouble_save(f->s, STR("i"), &other, &err), 0);
+    assert_int_equal(state_trouble_resumed(f->s, STR("i"), &resumed, &err), 0);
+    assert_true(resumed);
+    assert_int_equal(state_trouble_list(f->s, f->a, STR("i"), &list, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(list[0].state, TROUBLE_PARKED);
+    assert_int_equal(list[0].failures, 3);
+    assert_true(str_eq(list[0].why, STR("because")));
+    assert_int_equal(list[0].at, 7);
+    struct stream_name one = { STR("i"), STR("d"), STR("u") };
+    assert_int_equal(state_trouble_forget(f->s, &one, &err), 0);
+    assert_int_equal(state_trouble_list(f->s, f->a, STR("i"), &list, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_true(str_eq(list[0].table, STR("t")));
+    struct stream_name all = { .integration = STR("i") };
+    assert_int_equal(state_trouble_forget(f->s, &all, &err), 0);
+    assert_int_equal(state_trouble_list(f->s, f->a, STR("i"), &list, &count, &err), 0);
+    assert_int_equal(count, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -443,6 +484,7 @@ int main(void)
         TEST(a_file_that_is_no_database_is_refused_with_a_hint),
         TEST(two_programs_may_write_at_once),
         TEST(a_batch_becomes_durable_together),
+        TEST(trouble_is_kept_by_table_until_it_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
