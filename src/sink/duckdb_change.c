@@ -100,15 +100,18 @@ static int make_held(struct duckdb_sink *s, const struct manifest_stream *st,
 /* The table was emptied while its copy was under way: nothing that was held before counts
  * any more, and at the join nothing of the copy. */
 static int truncate_held(struct duckdb_sink *s, const struct manifest_stream *st,
-                         struct error *err)
+                         struct load_stream *out, struct error *err)
 {
+    uint64_t emptied = 0;
     struct str held = sql_name(s, held_table(s, st));
     struct buf sql;
     buf_init(&sql, SQL_LIMIT);
     buf_add_text(&sql, "DELETE FROM ");
     buf_add_str(&sql, held);
-    buf_printf(&sql, " WHERE _sdc_sequence < %lld", (long long)st->sequence);
-    int rc = sql_run_buf(s, &sql, err);
+    buf_printf(&sql, " WHERE " CHANGE_COLUMN " <> 'T' AND _sdc_sequence < %lld",
+               (long long)st->sequence);
+    int rc = sql_change(s, &sql, &emptied, err);
+    out->superseded += emptied;
     buf_add_text(&sql, "INSERT INTO ");
     buf_add_str(&sql, held);
     buf_printf(&sql, " (" CHANGE_COLUMN ", _sdc_sequence) VALUES ('T', %lld)",
@@ -285,7 +288,7 @@ int change_apply(struct sink *base, const struct manifest_stream *st,
     if (ds->skipped)
         return 0;
     if (is_held(st))
-        return (st->actions & ACTION_TRUNCATE) != 0 ? truncate_held(s, st, err) : 0;
+        return (st->actions & ACTION_TRUNCATE) != 0 ? truncate_held(s, st, out, err) : 0;
     if (!ds->staged)
         return 0;
     FAULT("change.staged");
@@ -332,9 +335,10 @@ static int last_truncation(struct duckdb_sink *s, const struct manifest_stream *
 
 /* Take away what the copy has already, and what was emptied. */
 static int cut_held(struct duckdb_sink *s, const struct manifest_stream *st,
-                    struct str copy, struct str held, struct error *err)
+                    const struct fold *f, struct load_stream *out, struct error *err)
 {
-    uint64_t emptied = 0;
+    struct str copy = sql_name(s, f->into), held = f->from;
+    uint64_t emptied = 0, gone = 0;
     struct buf sql;
     if (last_truncation(s, st, held, &emptied, err) != 0)
         return -1;
@@ -349,10 +353,17 @@ static int cut_held(struct duckdb_sink *s, const struct manifest_stream *st,
     buf_add_text(&sql, "DELETE FROM ");
     buf_add_str(&sql, held);
     buf_add_text(&sql, " WHERE " CHANGE_COLUMN " = 'T'");
-    if (cut != 0)
-        buf_printf(&sql, " OR _sdc_sequence <= %lld", (long long)cut);
     if (rc == 0)
         rc = sql_run_buf(s, &sql, err);
+    buf_add_text(&sql, "DELETE FROM ");
+    buf_add_str(&sql, held);
+    buf_printf(&sql, " WHERE _sdc_sequence <= %lld", (long long)cut);
+    if (rc == 0 && cut != 0)
+        rc = sql_change(s, &sql, &gone, err);
+    if (emptied > 0)
+        out->superseded += gone;
+    else
+        out->known += gone;
     buf_done(&sql);
     return rc;
 }
@@ -379,8 +390,7 @@ static int put_together(struct duckdb_sink *s, const struct manifest_stream *st,
     struct fold f = { .into = behind ? copy : target, .from = sql_name(s, held) };
     if ((!behind && join_replace_live(s, st, copy, err) != 0) ||
         (st->keyless && join_number_equal_rows(s, f.into, err) != 0) ||
-        cut_held(s, st, sql_name(s, f.into), f.from, err) != 0 ||
-        fold_changes(s, st, &f, out, err) != 0)
+        cut_held(s, st, &f, out, err) != 0 || fold_changes(s, st, &f, out, err) != 0)
         return -1;
     FAULT("change.held_applied");
     if (behind &&

@@ -286,7 +286,8 @@ static bool is_short(const struct duckdb_sink *s, const struct manifest_stream *
     size_t segments = 0;
     for (size_t i = 0; i < s->m->segment_count; i++) {
         const struct manifest_segment *g = &s->m->segments[i];
-        if (&s->m->streams[g->stream] != st || g->kind != SEGMENT_ROWS)
+        bool mine = &s->m->streams[g->stream] == st || st->rows_of == g->stream + 1;
+        if (!mine || g->kind != SEGMENT_ROWS)
             continue;
         segments++;
         *rows = g->rows;

@@ -57,7 +57,9 @@ static int load_segments(struct epoch_load *l, size_t stream, enum segment_kind 
     struct load_stream *out = &l->out->streams[stream];
     for (size_t i = 0; i < l->m->segment_count; i++) {
         struct epoch_map map = { 0 };
-        if (l->m->segments[i].stream != stream || l->m->segments[i].kind != kind)
+        uint32_t of = l->m->segments[i].stream;
+        bool shared = kind == SEGMENT_ROWS && st->rows_of == of + 1;
+        if ((of != stream && !shared) || l->m->segments[i].kind != kind)
             continue;
         if (epoch_map_segment(l->dir, l->m, i, &map, err) != 0)
             return -1;

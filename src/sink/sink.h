@@ -13,6 +13,10 @@
  *           ─▶ mark and stream rows ─▶ commit
  *   one stream fails ─▶ rollback, outcome names it ─▶ the caller loads again without it
  *
+ * While a version is copied, the one before it may be followed all the same: the epoch
+ * has both, first the one that is held, then the live one, which shares its rows
+ * (manifest_stream.rows_of). Each may fail, or leave, without the other.
+ *
  * A stream of changes that is left out is parked by the same transaction, with the text
  * of its failure: a live version gets live_state STREAM_PARKED, a held one becomes the
  * left_version. Later changes of that version are left out too, silently: it needs a copy

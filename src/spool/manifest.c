@@ -81,6 +81,10 @@ static void put_changes(struct buf *out, const struct manifest_stream *s)
     next(out);
     put_text(out, "reason", s->reason);
     next(out);
+    if (s->rows_of == 0)
+        return;
+    put_u64(out, "rows_of", s->rows_of);
+    next(out);
 }
 
 static void put_stream(struct buf *out, const struct manifest_stream *s)
@@ -406,7 +410,22 @@ static void read_changes(struct reading *r, const json_t *o, struct manifest_str
         s->truncated_at = read_i64(r, o, "truncated_at");
         s->reason = read_text(r, o, "reason");
     }
+    if (json_object_get(o, "rows_of") != NULL)
+        s->rows_of = (uint32_t)read_u64(r, o, "rows_of", r->entry);
     check_log(r, s);
+}
+
+/* Rows are shared by the two versions of one table: each is held for the newer one. */
+static void check_shared(struct reading *r, const struct manifest *m,
+                         const struct manifest_stream *s)
+{
+    if (s->rows_of == 0 || r->failed)
+        return;
+    const struct manifest_stream *of = &m->streams[s->rows_of - 1];
+    if (!s->changes || s->held || !of->changes || !of->held || of->rows_of != 0 ||
+        of->version <= s->version || of->keyless != s->keyless || s->counts.read != 0 ||
+        !str_eq(of->table, s->table) || !str_eq(of->database, s->database))
+        damaged(r, "rows_of", "names no stream that it can share rows with");
 }
 
 static void read_stream(struct reading *r, const json_t *o, struct manifest_stream *s)
@@ -576,8 +595,10 @@ static void read_members(struct reading *r, const json_t *root, struct manifest 
 {
     read_header(r, root, m);
     m->streams = begin_list(r, root, "streams", sizeof(*m->streams), &m->stream_count);
-    for (size_t i = 0; !r->failed && i < m->stream_count; i++)
+    for (size_t i = 0; !r->failed && i < m->stream_count; i++) {
         read_stream(r, list_entry(r, root, i), &m->streams[i]);
+        check_shared(r, m, &m->streams[i]);
+    }
     m->shapes = begin_list(r, root, "shapes", sizeof(*m->shapes), &m->shape_count);
     for (size_t i = 0; !r->failed && i < m->shape_count; i++)
         read_shape(r, list_entry(r, root, i), m, &m->shapes[i]);

@@ -123,6 +123,9 @@ struct manifest_stream {
     bool held;    /* changes of a version that is not live: kept beside its copy. Those
                      of the epoch with ACTION_JOIN are held ones, whatever this says */
     bool append;  /* changes: each one is a row of its own */
+    uint32_t rows_of; /* changes of a live version that is followed while the next one is
+                         copied: it takes the rows of the stream before it with this
+                         number, counted from 1, of the same table; 0: its own */
     enum delete_way deletes; /* changes */
     int64_t cut; /* ACTION_JOIN of JOIN_LOG: held changes up to this number are in the
                     copy already; 0: all are applied */
@@ -167,9 +170,9 @@ void manifest_write(const struct manifest *m, struct buf *out);
 
 /* Checked besides the text itself: indices, places in files, that a join which changes
  * the live table names its version, that actions of the log come with changes and the
- * other way round, and that the counts agree with each other and with the segments
- * (invariant 11). Errors: ERR_PROTOCOL (damaged, or
- * a newer format: the text says which), ERR_LIMIT (the arena's ceiling). */
+ * other way round, whose rows a stream takes, and that the counts agree with each other
+ * and with the segments (invariant 11). Errors: ERR_PROTOCOL (damaged, or a newer format:
+ * the text says which), ERR_LIMIT (the arena's ceiling). */
 int manifest_read(struct arena *a, struct str json, struct manifest *out,
                   struct error *err);
 

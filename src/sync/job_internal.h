@@ -126,6 +126,10 @@ int job_log_start(struct job *j, struct error *err);
 /* The copies have ended, well or not (rc): join them, catch up, and end; or go on. */
 int job_log_finish(struct job *j, int rc, struct error *err);
 
+/* A run has ended since nobody could go on at the lane's place, and the lane has not
+ * moved since. */
+bool job_log_is_lost(struct job *j);
+
 /* Streams that this round gave up are to be copied at once. */
 bool job_log_again(const struct job *j);
 

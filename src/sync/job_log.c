@@ -42,7 +42,8 @@ static void *run_log_loader(void *arg)
 
 struct log_need {
     size_t followed; /* streams in all */
-    size_t going_on; /* live, or held by an earlier run */
+    size_t going_on; /* live, or live until their copies join, or held by an earlier
+                        run */
     size_t to_copy;
 };
 
@@ -60,7 +61,7 @@ static struct log_need look(const struct job *j)
         if (!st->by_log || st->orphan || atomic_load(&st->failed))
             continue;
         n.followed++;
-        n.going_on += st->log_live || st->held_before ? 1 : 0;
+        n.going_on += st->log_live || st->held_before || st->still_live != 0 ? 1 : 0;
         n.to_copy += is_to_copy(st) ? 1 : 0;
     }
     return n;
@@ -224,6 +225,25 @@ static void keep_place(struct job *j)
 #define HINT_RESET                                                                      \
     "The tables stay as they are. `tailrace reset NAME` makes the next run copy those " \
     "that follow the log again."
+
+#define JOBS_LOOKED_AT 100
+
+/* The hint is that of no other failure. */
+bool job_log_is_lost(struct job *j)
+{
+    struct job_page newest = { .integration = j->request->integration.name,
+                               .limit = JOBS_LOOKED_AT };
+    const struct lane_mark *m = job_lane_mark(j, LANE_LOG);
+    struct job_row *rows = NULL;
+    size_t count = 0;
+    struct error ignored = { 0 };
+    if (state_job_list(j->state, j->arena, &newest, &rows, &count, &ignored) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].outcome == JOB_FAILED && str_eq(rows[i].hint, STR(HINT_RESET)))
+            return m == NULL || m->loaded_at <= rows[i].ended_at;
+    return false;
+}
 
 /* --- ending ---------------------------------------------------------------------------
  */

@@ -130,7 +130,8 @@ static int make_plan(struct job *j, bool first, struct error *err)
                                         .only = j->request->only,
                                         .only_count = j->request->only_count,
                                         .backfill = j->request->backfill,
-                                        .followed_only = !first };
+                                        .followed_only = !first,
+                                        .place_lost = job_log_is_lost(j) };
     int64_t since = first ? unfinished_since(j) : 0;
     if (selection_load(j->state, j->arena, j->context.integration, &j->selection, err) !=
             0 ||

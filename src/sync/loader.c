@@ -22,21 +22,35 @@ static struct stream *stream_of(struct loader *l, const struct manifest_stream *
     return NULL;
 }
 
+/* The entry is of the live version that is followed while the next one is copied, or was
+ * until that copy was given up. */
+static bool is_still_live(const struct stream *st, const struct manifest_stream *ms)
+{
+    return st->still_live != 0 && ms->changes && ms->version == st->still_live;
+}
+
 /* Whether the entry is of the version now being made, not of one that a restart left
- * behind. Called with stream.lock held. */
+ * behind. Rows that both versions have are the new one's. Called with stream.lock held.
+ */
 static bool is_current_locked(const struct stream *st, const struct manifest_stream *ms)
 {
-    return st->version == ms->version;
+    return st->version == ms->version || (is_still_live(st, ms) && ms->rows_of == 0);
 }
 
 static void mark_failed(struct loader *l, const struct manifest_stream *ms,
                         const struct error *why)
 {
-    log_error(LOG_WARN, "table failed at loading and is left out, the others go on", why);
     struct stream *st = stream_of(l, ms);
+    log_error(LOG_WARN,
+              ms->rows_of != 0
+                  ? "the live version cannot be followed any further, its copy goes on"
+                  : "table failed at loading and is left out, the others go on",
+              why);
     if (st == NULL)
         return;
     pthread_mutex_lock(&st->lock);
+    if (is_still_live(st, ms))
+        atomic_store(&st->live_failed, true);
     if (is_current_locked(st, ms)) {
         if (st->phase != PHASE_FAILED)
             st->why = *why;
@@ -55,6 +69,8 @@ static void count_stream(struct loader *l, const struct manifest_stream *ms,
                          const struct load_stream *had, bool already_loaded)
 {
     uint64_t applied = had->applied;
+    if (ms->rows_of != 0) /* they count where they are held, at the join */
+        return;
     if (already_loaded && (ms->actions & ACTION_ABANDON) == 0 &&
         (ms->join == JOIN_REPLACE || ms->join == JOIN_ADD))
         applied = ms->counts.encoded;
@@ -90,7 +106,10 @@ static void exclude_failed(struct loader *l, const struct manifest *m, bool *exc
     for (size_t i = 0; i < m->stream_count; i++) {
         struct stream *st = stream_of(l, &m->streams[i]);
         bool dropped = (m->streams[i].actions & ACTION_ABANDON) != 0;
-        excluded[i] = st != NULL && !dropped && atomic_load(&st->failed);
+        if (st != NULL && !dropped)
+            excluded[i] = is_still_live(st, &m->streams[i])
+                              ? atomic_load(&st->live_failed)
+                              : atomic_load(&st->failed);
     }
 }
 

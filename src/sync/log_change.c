@@ -35,6 +35,8 @@ int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
     t->state = LOG_TABLE_OUT;
     t->reason = arena_str(l->arena, why);
     t->actions = live ? action : ACTION_ABANDON;
+    if (t->live_version != 0)
+        t->actions |= action;
     l->pending = true;
     if (action == ACTION_GONE) {
         atomic_store(&t->stream->gone, true);
@@ -219,9 +221,14 @@ void log_change_remember(struct log_lane *l, struct log_table *t)
 void log_change_let_go(struct log_lane *l, struct log_table *t)
 {
     t->was_held = true;
-    t->actions = ACTION_ABANDON;
-    t->state = LOG_TABLE_OUT;
     l->pending = true;
+    if (t->live_version != 0) {
+        t->actions |= ACTION_ABANDON;
+        t->returns = true;
+    } else {
+        t->actions = ACTION_ABANDON;
+        t->state = LOG_TABLE_OUT;
+    }
     l->lost += atomic_load(&t->stream->again) ? 1 : 0;
 }
 
@@ -253,6 +260,17 @@ static bool cut_of(struct log_table *t)
     return true;
 }
 
+/* The copy is of no use, the live version is. */
+static void lose_copy(struct log_lane *l, struct log_table *t, struct str why)
+{
+    log_event(LOG_WARN, "the copy cannot join, another one is made",
+              F_STR("database", t->stream->database), F_STR("table", t->stream->table),
+              F_STR("why", why));
+    atomic_store(&t->stream->again, true);
+    fail_stream(t->stream, why);
+    log_change_let_go(l, t);
+}
+
 static int join(struct log_lane *l, struct log_table *t, struct error *err)
 {
     struct stream *st = t->stream;
@@ -264,8 +282,12 @@ static int join(struct log_lane *l, struct log_table *t, struct error *err)
         struct str why =
             STR("rows of it changed while its view was opened, and without a "
                 "key nothing tells which of them the view has");
-        return log_change_lose(l, t, why, ACTION_PARK) < 0 ? -1 : 0;
+        if (t->live_version == 0)
+            return log_change_lose(l, t, why, ACTION_PARK) < 0 ? -1 : 0;
+        lose_copy(l, t, why);
+        return 0;
     }
+    t->live_version = 0;
     t->actions = ACTION_JOIN;
     t->was_held = true;
     t->state = LOG_TABLE_LIVE;

@@ -18,6 +18,14 @@
 /* Shortest epoch of a job that follows. */
 #define FOLLOW_US (1000LL * 1000)
 
+static void put_shape(struct log_lane *l, const struct log_table *t)
+{
+    struct str json = str_of(t->shape->json);
+    epoch_shape(l->epoch, t->index, t->shape->schema->version, json);
+    if (t->live_version != 0)
+        epoch_shape(l->epoch, t->live_index, t->shape->schema->version, json);
+}
+
 int log_epoch_touch(struct log_lane *l, struct log_table *t)
 {
     struct stream *st = t->stream;
@@ -44,18 +52,36 @@ int log_epoch_touch(struct log_lane *l, struct log_table *t)
         ms.live_version = t->version;
     t->index = epoch_stream(l->epoch, &ms);
     t->epoch = l->number;
-    epoch_shape(l->epoch, t->index, t->shape->schema->version, str_of(t->shape->json));
+    if (t->live_version != 0) {
+        ms.held = false;
+        ms.version = ms.live_version = t->live_version;
+        ms.cut = 0;
+        ms.rows_of = (uint32_t)t->index + 1;
+        t->live_index = epoch_stream(l->epoch, &ms);
+    }
+    put_shape(l, t);
     return t->index;
+}
+
+/* What becomes of a copy is no matter of the live version; what the table may not do any
+ * more is none of what is held. */
+static void put_action(struct log_lane *l, struct log_table *t)
+{
+    unsigned left = ACTION_PARK | ACTION_GONE;
+    int index = log_epoch_touch(l, t);
+    if (t->live_version == 0) {
+        epoch_set_action(l->epoch, index, t->actions);
+        return;
+    }
+    epoch_set_action(l->epoch, index, t->actions & ~left);
+    epoch_set_action(l->epoch, t->live_index, t->actions & (left | ACTION_TRUNCATE));
 }
 
 static void put_actions(struct log_lane *l)
 {
-    for (size_t i = 0; i < l->table_count; i++) {
-        struct log_table *t = &l->tables[i];
-        if (t->actions == 0 && !t->announce)
-            continue;
-        epoch_set_action(l->epoch, log_epoch_touch(l, t), t->actions);
-    }
+    for (size_t i = 0; i < l->table_count; i++)
+        if (l->tables[i].actions != 0 || l->tables[i].announce)
+            put_action(l, &l->tables[i]);
 }
 
 int log_epoch_open(struct log_lane *l, struct error *err)
@@ -108,7 +134,7 @@ int log_epoch_flush(struct log_lane *l, struct log_table *t, struct error *err)
     if (log_epoch_open(l, err) != 0)
         return -1;
     int index = log_epoch_touch(l, t);
-    epoch_shape(l->epoch, index, t->shape->schema->version, str_of(t->shape->json));
+    put_shape(l, t);
     if (t->block != NULL) {
         if (t->block->rows > 0 && epoch_add_block(l->epoch, index, t->block, err) != 0)
             return -1;
@@ -136,6 +162,17 @@ int log_epoch_bound(struct log_lane *l, struct error *err)
     return 0;
 }
 
+/* Without its copy a table is the live version that it was before. */
+static void go_back(struct log_table *t)
+{
+    if (!t->returns)
+        return;
+    t->returns = false;
+    t->state = LOG_TABLE_LIVE;
+    t->version = t->live_version;
+    t->live_version = 0;
+}
+
 /* Rows count from now on: they are captured. */
 static void count_rows(struct log_lane *l)
 {
@@ -147,6 +184,7 @@ static void count_rows(struct log_lane *l)
         t->actions = 0;
         t->action_number = t->action_at = 0;
         t->was_held = t->announce = false;
+        go_back(t);
     }
     l->pending = false;
 }

@@ -53,6 +53,7 @@ struct log_lane *log_lane_new(const struct log_lane_config *config)
         t->stream = st;
         t->version = st->version;
         t->state = st->log_live ? LOG_TABLE_LIVE : LOG_TABLE_HELD;
+        t->live_version = st->still_live;
         log_table_set_shape(t, &st->found->schema);
     }
     return l;
@@ -161,11 +162,12 @@ static int leave_strays(struct log_lane *l, bool *any, struct error *err)
         const struct stream_mark *m = &marks->streams[i];
         bool known = !stream_mark_is_followed(m);
         for (size_t k = 0; k < l->table_count && !known; k++)
-            known = l->tables[k].state == LOG_TABLE_LIVE &&
+            known = (l->tables[k].state == LOG_TABLE_LIVE ||
+                     l->tables[k].live_version != 0) &&
                     str_eq(l->tables[k].stream->database, m->database) &&
                     str_eq(l->tables[k].stream->table, m->table);
-        /* one that is copied anew takes the place of its live version when it joins, and
-         * is followed until then by nobody */
+        /* one that is copied anew takes the place of its live version when it joins;
+         * what made that necessary tells whether that one is followed until then */
         if (known)
             continue;
         if (log_epoch_open(l, err) != 0)
@@ -214,15 +216,20 @@ static struct log_table *table_of(struct log_lane *l, uint32_t number)
     return number < l->table_count ? &l->tables[number] : NULL;
 }
 
-/* A table that failed at loading, or whose copy failed, has left the lane there. */
+/* A table that failed at loading, or whose copy failed, has left the lane there; not
+ * where its live version is followed besides. */
 static bool is_wanted(struct log_lane *l, struct log_table *t, uint32_t number)
 {
     if (t == NULL || t->state == LOG_TABLE_OUT)
         return false;
-    if (!atomic_load(&t->stream->failed))
+    struct stream *st = t->stream;
+    bool back = t->state == LOG_TABLE_LIVE && t->version == st->still_live;
+    if (t->returns || !atomic_load(back ? &st->live_failed : &st->failed))
         return true;
     if (t->state == LOG_TABLE_HELD)
         log_change_let_go(l, t);
+    if (t->returns)
+        return true;
     t->state = LOG_TABLE_OUT;
     log_reader_unwatch(l->reader, number);
     return false;

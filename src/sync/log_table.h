@@ -4,6 +4,7 @@
  * columns, to blocks of the shape that is copied.
  *
  *   held   its copy is under way: changes are kept beside the copy until it joins
+ *          (and go into the live table too, while that one is followed all the same)
  *   live   changes go into the live table
  *   out    it left the log lane in this run: `why` says so
  *
@@ -38,6 +39,9 @@ struct log_table {
     struct stream *stream; /* borrowed */
     enum log_table_state state;
     uint64_t version;
+    uint64_t live_version; /* held: of the live version that has these changes too, until
+                              the copy joins; 0: none has */
+    bool returns; /* the copy is given up: from the next epoch on it is that one alone */
     struct stream_shape_plan *shape; /* the newest; the stream's */
     uint16_t *from;                  /* owned: where each column of the shape is in the
                                         table; UINT16_MAX for companions */
@@ -45,8 +49,8 @@ struct log_table {
     struct block *block;             /* owned; NULL between rows */
     struct delivery *rejected;       /* owned; NULL without rejected rows */
     uint64_t epoch;                  /* the one in which `index` holds */
-    int index;
-    unsigned actions;      /* of the open epoch, or else of the next one */
+    int index, live_index;           /* the latter of live_version */
+    unsigned actions;                /* of the open epoch, or else of the next one */
     bool announce;         /* the next epoch has its shape, with rows or without */
     int64_t action_number; /* TRUNCATE: its number and time */
     int64_t action_at;

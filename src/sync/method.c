@@ -413,12 +413,11 @@ static bool lacks_column(const struct stream *st, const struct stream_mark *m)
 }
 
 /* The live version is in the log lane, as this run would have it. */
-static bool is_followed(struct stream *st, const struct stream_mark *m, uint64_t newest)
+static bool is_followed(struct stream *st, const struct stream_mark *m)
 {
     struct error ignored = { 0 };
     struct key_bookmark b = { 0 };
     return m != NULL && stream_mark_is_followed(m) && !st->forgotten &&
-           m->live_version >= newest &&
            key_bookmark_parse(st->arena, m->bookmark, &b, &ignored) == 0 &&
            b.definition == st->definition && fits_live(st, m) && !lacks_column(st, m);
 }
@@ -466,10 +465,13 @@ static int choose_log(const struct plan_context *c, struct stream *st,
     plain_bookmark(st);
     if (state_version_handed_out(c->state, &of, &handed_out, err) != 0)
         return -1;
-    if (is_followed(st, m, handed_out)) {
+    bool followed = is_followed(st, m);
+    if (followed && m->live_version >= handed_out) {
         stay_live(st, m);
         return 0;
     }
+    /* somebody has asked for a new one, and nothing is the matter with the live one */
+    st->still_live = followed && !c->place_lost ? m->live_version : 0;
     if (go_on_held(c, st, m, newest))
         return 0;
     st->held_before = false;

@@ -30,6 +30,8 @@ struct plan_context {
     bool followed_only;                    /* only what follows the log */
     const struct stream_trouble *troubles; /* of tables that follow the log */
     size_t trouble_count;
+    bool place_lost; /* nothing can go on at the place in the log: a run said so, and it
+                        has not moved since */
     struct str backfill; /* a condition: this run reads the rows that meet it, merges
                             them and moves no bookmark; or empty */
 };

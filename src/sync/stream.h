@@ -74,17 +74,20 @@ struct stream {
     struct error why;               /* [lock] of PHASE_FAILED */
 
     atomic_uint generation;
-    atomic_bool failed; /* readers leave it alone */
-    atomic_bool joined; /* the loader saw the join committed */
-    bool resumed;       /* plan: goes on from an earlier job */
-    bool orphan;        /* plan: only an unfinished copy to drop, nothing to read */
-    bool by_log;        /* plan: followed by the log */
-    bool log_live;      /* plan: its live version is, so nothing is copied */
-    bool forgotten;     /* plan: it is in the lane, and nobody knows the shape that it has
-                           at the lane's place */
-    bool held_before;   /* plan: changes for the copy under way are held already */
-    atomic_bool gone;   /* by log: dropped or renamed at the source */
-    atomic_bool again;  /* by log: given up by this round, for the next one */
+    atomic_bool failed;  /* readers leave it alone */
+    atomic_bool joined;  /* the loader saw the join committed */
+    bool resumed;        /* plan: goes on from an earlier job */
+    bool orphan;         /* plan: only an unfinished copy to drop, nothing to read */
+    bool by_log;         /* plan: followed by the log */
+    bool log_live;       /* plan: its live version is, so nothing is copied */
+    uint64_t still_live; /* plan: its live version, which is followed until the copy of
+                            the next one joins; 0: it is not */
+    atomic_bool live_failed; /* that one failed at loading; the copy goes on */
+    bool forgotten;    /* plan: it is in the lane, and nobody knows the shape that it has
+                          at the lane's place */
+    bool held_before;  /* plan: changes for the copy under way are held already */
+    atomic_bool gone;  /* by log: dropped or renamed at the source */
+    atomic_bool again; /* by log: given up by this round, for the next one */
     struct str view_low, view_high; /* [lock] by log, without a key: places in the log
                                        that its one view lies between */
     atomic_bool copied;             /* by log: the copy is whole and waits for its join */

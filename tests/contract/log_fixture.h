@@ -87,6 +87,7 @@ struct log_stream {
     uint64_t live_version;
     size_t rejects;
     bool one_number; /* that all changes carry */
+    uint32_t rows_of;
 };
 
 /* kv unless something else is said. */
@@ -145,6 +146,7 @@ static inline void add_log_stream(struct epoch_writer *w, const struct log_strea
         .append = t->append,
         .deletes = t->deletes,
         .live_version = t->live_version,
+        .rows_of = t->rows_of,
     };
     int i = epoch_stream(w, &st);
     add_changes(t, w, i);

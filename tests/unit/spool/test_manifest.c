@@ -91,6 +91,7 @@ static void expect_streams(const struct manifest *a, const struct manifest *b)
         assert_true(str_eq(x->bookmark, y->bookmark));
         assert_true(x->changes == y->changes && x->held == y->held);
         assert_true(x->append == y->append && x->deletes == y->deletes);
+        assert_int_equal(x->rows_of, y->rows_of);
         assert_true(x->cut == y->cut && x->truncated_at == y->truncated_at);
         assert_true(str_eq(x->reason, y->reason));
         assert_true(x->first_read_at == y->first_read_at &&
@@ -297,6 +298,50 @@ static void changes_and_their_actions_are_together(void **state)
     expect_refused(&m, "'deletes' of streams[2]");
 }
 
+/* sample() whose last stream takes the rows of the one before it. */
+static struct manifest shared(void)
+{
+    struct manifest m = sample();
+    m.streams[3] = m.streams[2];
+    m.streams[3].version = m.streams[3].live_version = 1;
+    m.streams[3].held = false;
+    m.streams[3].actions = ACTION_TRUNCATE;
+    m.streams[3].rows_of = 3;
+    return m;
+}
+
+static void rows_are_shared_by_two_versions_of_a_table(void **state)
+{
+    (void)state;
+    struct manifest m = shared(), got = { 0 };
+    struct error err = { 0 };
+    CLEANUP(arena_free_at) struct arena *a = arena_new(1 << 20);
+    CLEANUP(buf_done) struct buf text;
+    buf_init(&text, 1 << 20);
+    manifest_write(&m, &text);
+    assert_int_equal(manifest_read(a, buf_str(&text), &got, &err), 0);
+    expect_streams(&m, &got);
+    m.streams[3].rows_of = 4; /* itself */
+    expect_refused(&m, "'rows_of' of streams[3]");
+    m.streams[3].rows_of = 1; /* no changes */
+    expect_refused(&m, "'rows_of' of streams[3]");
+    m = shared();
+    m.streams[3].version = 2;
+    expect_refused(&m, "'rows_of' of streams[3]");
+    m = shared();
+    m.streams[3].held = true;
+    expect_refused(&m, "'rows_of' of streams[3]");
+    m = shared();
+    m.streams[3].table = STR("another");
+    expect_refused(&m, "'rows_of' of streams[3]");
+    m = shared();
+    m.streams[3].keyless = true;
+    expect_refused(&m, "'rows_of' of streams[3]");
+    m = shared();
+    m.streams[3].counts.read = m.streams[3].counts.filtered = 1;
+    expect_refused(&m, "'rows_of' of streams[3]");
+}
+
 static void a_join_names_the_live_version_it_changes(void **state)
 {
     (void)state;
@@ -415,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(indices_and_places_are_checked),
         cmocka_unit_test(changes_and_their_actions_are_together),
+        cmocka_unit_test(rows_are_shared_by_two_versions_of_a_table),
         cmocka_unit_test(a_join_names_the_live_version_it_changes),
         cmocka_unit_test(other_joins_may_name_any_live_version),
         cmocka_unit_test(names_of_files_stay_in_the_folder),
