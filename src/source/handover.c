@@ -481,9 +481,9 @@ int handover_can_lock(struct session *s, const struct table_schema *table, bool 
 
 /* 1 every table was locked for a moment, 0 that cannot be done here. */
 static int wait_each_lock(struct session *locker, const struct handover_wait *w,
-                          struct error *err)
+                          int64_t until, struct error *err)
 {
-    struct patience p = patience_of(w);
+    struct patience p = { .until = until, .pause = POLL_FIRST_US, .cancel = w->cancel };
     for (size_t i = 0; i < w->table_count;) {
         switch (handover_lock(locker, w->tables[i], err)) {
         case LOCK_ERROR:
@@ -510,14 +510,14 @@ static int wait_each_lock(struct session *locker, const struct handover_wait *w,
     return 1;
 }
 
-static int wait_lock(const struct handover_wait *w, struct error *err)
+static int wait_lock(const struct handover_wait *w, int64_t until, struct error *err)
 {
     if (w->source == NULL || w->table_count == 0)
         return 0;
     struct session *locker = handover_locker(w->source, w->cancel, err);
     if (locker == NULL)
         return -1;
-    int rc = wait_each_lock(locker, w, err);
+    int rc = wait_each_lock(locker, w, until, err);
     source_disconnect(locker);
     return rc;
 }
@@ -551,22 +551,40 @@ static int semi_sync_us(struct session *s, int64_t *out, struct error *err)
     return 0;
 }
 
-int handover_settle(struct session *s, int64_t settle_us, struct cancel *c,
-                    struct error *err)
+/* When `settle_us` has gone by since then, and no less than a commit may wait. */
+static int settled_at(struct session *s, int64_t since, int64_t settle_us, int64_t *at,
+                      struct error *err)
 {
     int64_t least;
     if (semi_sync_us(s, &least, err) != 0)
         return -1;
     int64_t us = settle_us > 0 ? settle_us : SETTLE_US;
-    if (!clock_wait_us(c, us < least ? least : us))
+    *at = since + (us < least ? least : us);
+    return 0;
+}
+
+static int wait_until(int64_t at, struct cancel *c, struct error *err)
+{
+    int64_t left = at - clock_mono_us();
+    if (!clock_wait_us(c, left > 0 ? left : 0))
         return error_set(err, ERR_CANCELLED, "stopped while waiting for handover_wait");
     return 0;
+}
+
+int handover_settle(struct session *s, int64_t settle_us, struct cancel *c,
+                    struct error *err)
+{
+    int64_t at;
+    if (settled_at(s, clock_mono_us(), settle_us, &at, err) != 0)
+        return -1;
+    return wait_until(at, c, err);
 }
 
 int handover_visible(struct session *s, const struct handover_wait *w, struct str *how,
                      struct error *err)
 {
     CLEANUP(arena_free_at) struct arena *a = arena_new(ANSWER_BYTES);
+    int64_t since = clock_mono_us(); /* P0 is not younger */
     bool gtids;
     if (handover_gtid_is_on(s, a, &gtids, err) != 0)
         return -1;
@@ -581,11 +599,14 @@ int handover_visible(struct session *s, const struct handover_wait *w, struct st
         *how = STR("snapshot");
         return rc < 0 ? -1 : 0;
     }
-    rc = wait_lock(w, err);
+    int64_t settled;
+    if (settled_at(s, since, w->settle_us, &settled, err) != 0)
+        return -1;
+    rc = wait_lock(w, settled, err);
     if (rc != 0) {
         *how = STR("lock");
         return rc < 0 ? -1 : 0;
     }
     *how = STR("time");
-    return handover_settle(s, w->settle_us, w->cancel, err);
+    return wait_until(settled, w->cancel, err);
 }

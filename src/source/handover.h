@@ -19,7 +19,8 @@
  *             COMMITs keep no order: those that were under way must have ended, too
  *   lock      LOCK TABLES t READ was granted after P0: whoever changed t before P0 held
  *             its metadata lock until the engine had committed
- *   time      none of them: after `settle_us`. Not a proof
+ *   time      none of them: `settle_us` after P0, what the other ways took included. Not
+ * a proof
  *
  * handover_view() opens the one view of a table that cannot be read by pages, and says
  * which places in the log it lies between.
@@ -60,9 +61,8 @@ struct handover_wait {
     const struct source *source; /* for the connection that locks; NULL: no locks */
     const struct table_schema *const *tables; /* what is going to be read */
     size_t table_count;
-    int64_t patience_us; /* how long the server may lag behind P0; 0: 60 s. Locks that
-                            are not granted until then give way to `settle_us` */
-    int64_t settle_us;   /* option handover_wait; 0: 60 s */
+    int64_t patience_us; /* how long the server may lag behind P0; 0: 60 s */
+    int64_t settle_us;   /* option handover_wait; 0: 60 s. So long are locks tried */
     struct cancel *cancel;
 };
 

@@ -1,7 +1,8 @@
 """Log-based copies under a random workload: the job is started, killed and resumed at random moments, catching up and
 following, and whenever one looks the copy is a state that the source had; at the end it is the last one.
 
-TEST_SEEDS     how many seeds, default 12; of them half on MySQL, half on MariaDB
+TEST_SEEDS     how many seeds, default 12; of them half on MariaDB, a quarter each on MySQL with GTIDs and without
+TEST_KIND      all seeds on this kind of server: mariadb, mysql or mysql-plain, which has no GTIDs
 TEST_SEED      the first one, default 1
 TEST_STEPS     how long the workload of one is, default 60
 TEST_RUNS      how often the job is started meanwhile, default 3
@@ -16,6 +17,7 @@ import time
 
 import pytest
 
+from conftest import newest, server_of
 from support import exits, log_workload
 from support.log_oracle import Judge
 
@@ -41,8 +43,8 @@ def classes():
 class Writers:
     """The workload in the background: the first writer makes so many steps as it is allowed, others do as they like."""
 
-    def __init__(self, w, pause):
-        self.w, self.pause, self.left = w, pause, 0
+    def __init__(self, w, pause, settles):
+        self.w, self.pause, self.settles, self.left = w, pause, settles, 0
         self.lock, self.stop, self.failed = threading.Lock(), threading.Event(), []
         self.allowed = threading.Semaphore(0)
         self.threads = [threading.Thread(target=self.guard, args=(self.walk,))]
@@ -62,7 +64,7 @@ class Writers:
                 with self.lock:
                     self.w.step()
                     self.left -= 1
-                    if self.left == 0 and self.w.features.mariadb:
+                    if self.left == 0 and self.settles:
                         self.w.settle()  # what stays prepared there makes the start of a copy wait for a minute
                 time.sleep(self.pause)
 
@@ -131,28 +133,28 @@ class Job:
         return way() or way.__name__
 
 
-def server_for(seed, names):
-    from conftest import server_of
-
-    return server_of(names[seed % len(names)])
+KINDS = ("mysql", "mariadb", "mysql-plain", "mariadb")
+NO_GTIDS = ("gtid-mode=OFF", "enforce-gtid-consistency=OFF")
 
 
-def newest_names():
-    from conftest import newest
-
-    return newest()
+def server_for(seed, own_server):
+    kind = os.environ.get("TEST_KIND") or KINDS[seed % len(KINDS)]
+    if kind == "mysql-plain":
+        return own_server("mysql97", *NO_GTIDS)
+    named = [n for n in newest() if kind in n]
+    if not named:
+        pytest.skip(f"no {kind} runs: tools/servers/test-servers up all, then its env")
+    return server_of(named[0])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_copy_is_always_a_state_of_the_source(seed, make_workload, tailrace):
-    if not newest_names():
-        pytest.skip("no test server runs: tools/servers/test-servers up all, then its env")
-    server, rng = server_for(seed, newest_names()), random.Random(f"{seed} job")
+def test_the_copy_is_always_a_state_of_the_source(seed, own_server, make_workload, tailrace):
+    server, rng = server_for(seed, own_server), random.Random(f"{seed} job")
     w = make_workload(server, seed, classes=classes(), writers=3 if seed % 6 == 0 else 1)
     judge = Judge(w, tailrace)
     job = Job(tailrace, server.url(w.database, user="app"), rng)
     ways = []
-    writers = Writers(w, 0.01)
+    writers = Writers(w, 0.01, settles=server.mariadb or server.run("SELECT @@gtid_mode")[0][0] != "ON")
     try:
         # A first run that may be killed, one that ends, and others; each while the source changes.
         for i in range(RUNS):
