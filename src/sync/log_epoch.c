@@ -236,6 +236,8 @@ void log_epoch_drop(struct log_lane *l)
         l->tables[i].actions &= ACTION_PARK | ACTION_GONE | ACTION_ABANDON;
         l->tables[i].counted_bytes = 0;
         l->tables[i].epoch = 0;
+        /* its rows come again, with other numbers */
+        l->tables[i].past_ended = false;
     }
 }
 

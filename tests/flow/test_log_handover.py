@@ -7,8 +7,10 @@ import time
 import pytest
 
 from support import exits
+from support.program import wait_until
 from support.source import Source
 
+NO_GTIDS = ("gtid-mode=OFF", "enforce-gtid-consistency=OFF")
 LOG = ["--method=log"]
 SLOW = {"mysql": ["sync_binlog = 1", "binlog_group_commit_sync_delay = 1000000"],
         "mariadb": ["sync_binlog = 1", "binlog_commit_wait_count = 1000", "binlog_commit_wait_usec = 300000"]}
@@ -126,7 +128,7 @@ def test_rows_that_commit_across_the_start_are_not_lost(newest_server, make_data
 
 
 def test_rows_that_commit_across_the_start_are_not_lost_without_gtids(own_server, make_database, tailrace):
-    server = own_server("mysql97", "gtid-mode=OFF", "enforce-gtid-consistency=OFF")
+    server = own_server("mysql97", *NO_GTIDS)
     assert server.run("SELECT @@gtid_mode")[0][0] == "OFF"
     hand_over(server, make_database(server), tailrace)
 
@@ -167,3 +169,32 @@ def test_a_table_added_later_joins_while_others_go_on(newest_server, make_databa
     tailrace.run("run", "x").expect(exits.OK)
     tailrace.exact(server, database, way="log")
     assert tailrace.rows("SELECT DISTINCT _sdc_table_version FROM x.first") == version
+
+
+def test_rows_that_are_read_again_behind_the_view_come_once(own_server, make_database, tailrace, proxy_of, fill):
+    """The one view of a table without a key has rows that the log has brought already, and that no epoch has captured;
+    then the log is read again, since a transaction takes back what it began: the view still has them."""
+    server = own_server("mysql97", *NO_GTIDS)
+    database = make_database(server)
+    tables(server, database)
+    fill(server, database, "wide", 5000)
+    c = server.connect(database=database)
+    c.begin()
+    c.query("UPDATE counts SET n = 1 WHERE id = 1")  # no lock is granted until it ends
+    proxy = proxy_of(server)
+    url = server.url(database, user="app", port=proxy.port)
+    p = tailrace.start(*tailrace.sync_args(url, *LOG, "--epoch-age=60s", "--page-bytes=16KiB"))
+    dumping = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'"
+    wait_until(lambda: server.run(dumping)[0][0] > 0)
+    server.run(f"INSERT INTO {database}.bare VALUES (7, 'twice?')")
+    proxy.throttle(150000)
+    c.commit()
+    c.close()
+    wait_until(lambda: "view's place" in tailrace.run("logs", "x").out)
+    server.run(f"USE {database}", "INSERT INTO bare VALUES (8, 'behind')", "BEGIN", "INSERT INTO keyed VALUES (6, 'whole')",
+               "SET SESSION binlog_row_image = MINIMAL", "INSERT INTO keyed (id) VALUES (7)", "COMMIT")
+    wait_until(lambda: "cannot be followed" in tailrace.run("logs", "x").out)
+    assert p.poll() is None
+    proxy.clear()
+    tailrace.finish(p).expect(exits.OK)
+    assert tailrace.exact(server, database, way="log").tables == 4
