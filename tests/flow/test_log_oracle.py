@@ -163,7 +163,7 @@ def test_the_copy_is_always_a_state_of_the_source(seed, own_server, make_workloa
             ways.append(job.once() if i != 1 else job.catch_up())
             print(f"commit {committed}: {ways[-1]}, commit {w.n}", flush=True)
             with writers.still():
-                ways.append(judge.look())
+                ways.append(judge.look() if tailrace.copy.exists() else None)  # killed before it made one
             # A run that ends by itself has read all that was committed when it began.
             assert ways[-2] != "catch_up" or w.writers > 1 or ways[-1] >= committed, (ways, committed)
     finally:
