@@ -267,7 +267,11 @@ static int choose_late(struct selecting *s, const struct catalog_table *t,
                        struct error *err)
 {
     struct cli *cli = s->cli;
-    struct selection_owner owner = { s->state, s->integration.name, &s->options };
+    const struct selection sel = { s->spec.streams, s->spec.stream_count };
+    const struct stream_setting *said =
+        selection_find(&sel, t->schema.database, t->schema.name);
+    struct selection_owner owner = { s->state, s->integration.name, &s->options,
+                                     selection_leaves_new(said, &s->options) };
     bool *late = ARENA_ARRAY(cli->arena, bool, t->schema.column_count + 1u);
     if (t->kind != TABLE_BASE)
         return 0;

@@ -43,7 +43,8 @@ static int show_table(struct selecting *s, const struct selection *sel,
     const struct stream_setting *said =
         selection_find(sel, schema->database, schema->name);
     bool *late = ARENA_ARRAY(a, bool, schema->column_count + 1u);
-    struct selection_owner owner = { s->state, s->integration.name, &s->options };
+    struct selection_owner owner = { s->state, s->integration.name, &s->options,
+                                     selection_leaves_new(said, &s->options) };
     if (selection_late(&owner, schema, false, late, err) != 0)
         return -1;
     *out = (struct shown_table){

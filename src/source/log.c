@@ -239,6 +239,7 @@ static int hand_out_change(struct log_reader *r, struct log_item *out)
     r->said = p->arena;
     *out = (struct log_item){ .kind = LOG_CHANGED,
                               .change = p->change,
+                              .classes = p->classes,
                               .table = p->table,
                               .why = p->why,
                               .at = r->group.at };

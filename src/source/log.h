@@ -78,11 +78,27 @@ enum log_change {
 
 #define LOG_NO_TABLE UINT32_MAX
 
+/* What kind of statement brought a change: for people who want some kinds treated in
+ * another way. */
+enum log_class {
+    LOG_CLASS_ADD = 1 << 0,    /* a new column */
+    LOG_CLASS_DROP = 1 << 1,   /* of a column */
+    LOG_CLASS_RENAME = 1 << 2, /* of a column */
+    LOG_CLASS_TYPE = 1 << 3,   /* a column was defined anew: MODIFY, CHANGE, CONVERT */
+    LOG_CLASS_ROWS = 1 << 4,   /* rows may have changed unseen: partitions, import, what
+                                  is in the log as a statement, another table in its
+                                  place */
+    LOG_CLASS_TRUNCATE = 1 << 5,
+    LOG_CLASS_GONE = 1 << 6, /* the table was dropped or renamed */
+};
+
 struct log_item {
     enum log_item_kind kind;
     enum log_op op;
     enum log_change change;
-    uint32_t table; /* the number given to log_reader_watch() */
+    unsigned classes; /* LOG_CHANGED: enum log_class, or-ed; 0: no statement, but what the
+                         log itself shows or lacks */
+    uint32_t table;   /* the number given to log_reader_watch() */
     /* Cells of all columns of the watched shape, valid until the next call. What is not
      * selected is VALUE_ABSENT, except the key; so is what the server did not log and
      * `before` does not have. An insert has no before, a delete no after (NULL). An

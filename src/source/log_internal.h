@@ -126,6 +126,7 @@ struct log_pending {
     struct arena *arena; /* owned: why */
     struct str why;
     uint32_t table;
+    unsigned classes;
     enum log_change change;
 };
 
@@ -151,6 +152,7 @@ struct log_reader {
     uint64_t generations, groups;
     struct log_pending *pending; /* owned */
     size_t pending_count, pending_cap, pending_next;
+    unsigned classes;             /* of the statement in hand */
     struct value *before, *after; /* owned */
     size_t cell_count;
     struct buf unpacked, text;    /* owned: of the current statement */
@@ -223,6 +225,10 @@ enum log_effect {
 enum log_effect log_ddl_effect(const struct ddl *d, struct str sql,
                                const struct catalog_table *t, bool fold,
                                const char **why);
+
+/* enum log_class, or-ed, of a statement that does this to a table; never 0. In
+ * log_class.c. */
+unsigned log_classes_of(const struct ddl *d, enum log_effect effect);
 
 /* The statement's text in UTF-8, in `out` where it had to be converted; false where it
  * cannot be. */

@@ -75,11 +75,13 @@ static int control(struct log_reader *r, const struct event *e, struct str text,
 
 void log_lose_all(struct log_reader *r, const char *why)
 {
+    r->classes = LOG_CLASS_ROWS;
     for (uint32_t i = 0; i < r->watch_cap; i++) {
         struct log_watch *w = r->watches[i];
         if (w != NULL && log_watch_counts(r, w))
             log_change(r, w, LOG_LOST, "%s", why);
     }
+    r->classes = 0;
 }
 
 static uint64_t file_number(const char *file)
@@ -151,7 +153,10 @@ static int apply(struct log_reader *r, struct log_watch *w, const struct ddl *d,
 {
     const char *why = "";
     bool fold = r->feed->type->server(r->feed)->fold_names;
-    switch (log_ddl_effect(d, sql, w->found, fold, &why)) {
+    int rc = 0;
+    enum log_effect effect = log_ddl_effect(d, sql, w->found, fold, &why);
+    r->classes = log_classes_of(d, effect);
+    switch (effect) {
     case LOG_NO_EFFECT:
         break;
     case LOG_EFFECT_TRUNCATED:
@@ -164,9 +169,11 @@ static int apply(struct log_reader *r, struct log_watch *w, const struct ddl *d,
         log_change(r, w, LOG_LOST, "%s", why);
         break;
     case LOG_EFFECT_SHAPED:
-        return take_shape(r, w, d, err);
+        rc = take_shape(r, w, d, err);
+        break;
     }
-    return 0;
+    r->classes = 0;
+    return rc;
 }
 
 /* Tables that are new by name, for selections by pattern. */

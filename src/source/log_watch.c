@@ -223,7 +223,9 @@ void log_change(struct log_reader *r, struct log_watch *w, enum log_change chang
         r->pending = xreallocarray(r->pending, r->pending_cap, sizeof *r->pending);
     }
     struct log_pending *p = &r->pending[r->pending_count++];
-    *p = (struct log_pending){ .change = change, .table = LOG_NO_TABLE };
+    *p = (struct log_pending){ .change = change,
+                               .classes = r->classes,
+                               .table = LOG_NO_TABLE };
     p->arena = arena_new(WHY_BYTES * 4);
     p->why = arena_str(p->arena, (struct str){ text, n < 0 ? 0
                                                      : (size_t)n < sizeof(text) - 1

@@ -95,6 +95,10 @@ int job_plan(struct job *j, bool first, struct error *err);
  * has resumed are taken up. */
 int job_trouble_load(struct job *j, struct error *err);
 
+/* Followed tables that were dropped or renamed while no run looked: what option on_gone
+ * says. After the plan. -1: the run stops here, or err. */
+int job_trouble_gone(struct job *j, struct error *err);
+
 /* A round has ended, the run with it or not: count copies that failed, park what failed
  * too often, forget what is well again. */
 void job_trouble_note(struct job *j, bool run_ends);

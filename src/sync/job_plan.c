@@ -139,6 +139,8 @@ static int make_plan(struct job *j, bool first, struct error *err)
         job_ask_through(j, ask_ability, "asking what the log can give", err) != 0 ||
         plan_make(&j->context, j->catalog, &j->marks, since, &j->plan, err) != 0)
         return -1;
+    if (job_trouble_gone(j, err) != 0)
+        return -1;
     tell_plan(j, since);
     tell_unmatched(j);
     return recover_rejects(j->warehouse, j->request->integration.target_schema, since,

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sync/job_internal.h"
+#include "sync/policy.h"
+#include "sync/target.h"
 
 int job_trouble_load(struct job *j, struct error *err)
 {
@@ -90,8 +92,9 @@ void job_trouble_note(struct job *j, bool run_ends)
         if (!st->by_log || st->orphan || st->log_live)
             continue;
         if (has_failed(st)) {
-            /* what another round copies counts when there is none any more */
-            if (atomic_load(&st->again) == run_ends)
+            /* what another round copies counts when there is none any more; where the
+             * live version is followed all the same, nothing has to wait */
+            if (atomic_load(&st->again) == run_ends && st->still_live == 0)
                 count_failure(j, st);
         } else if (!run_ends && atomic_load(&st->joined)) {
             (void)state_inexact_forget(j->state, &of, &late);
@@ -99,4 +102,49 @@ void job_trouble_note(struct job *j, bool run_ends)
                 (void)state_trouble_forget(j->state, &of, &late);
         }
     }
+}
+
+/* --- gone before a run looked ---------------------------------------------------------
+ */
+
+static int gone(struct job *j, const struct leftover *l, struct error *err)
+{
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)1 << 20);
+    const struct stream_setting *said =
+        selection_find(&j->selection, l->database, l->table);
+    struct stream_options o = { 0 };
+    enum log_class which = LOG_CLASS_GONE;
+    struct stream_trouble t = {
+        .database = l->database,
+        .table = l->table,
+        .state = TROUBLE_PARKED,
+        .why = STR("the source has no such table any more, and option 'on_gone' is park"),
+        .at = clock_wall_us()
+    };
+    if (stream_options_parse(a, said == NULL ? (struct str){ 0 } : said->options,
+                             j->request->options, &o, err) != 0)
+        return -1;
+    enum change_policy policy = policy_of(&o, LOG_CLASS_GONE, &which);
+    if (policy == POLICY_PARK)
+        return save(j, &t);
+    if (policy != POLICY_FAIL)
+        return 0;
+    (void)error_set(err, ERR_SCHEMA,
+                    "table '" STR_FMT "." STR_FMT "': the source has no such table any "
+                    "more, and option 'on_gone' is fail",
+                    STR_ARG(l->database), STR_ARG(l->table));
+    err->hint = "Nothing was captured. Say what is to be done: `tailrace select NAME "
+                "TABLE --on-gone apply` or park, then `tailrace run NAME`.";
+    return -1;
+}
+
+int job_trouble_gone(struct job *j, struct error *err)
+{
+    for (size_t i = 0; i < j->plan.leftover_count; i++) {
+        const struct leftover *l = &j->plan.leftovers[i];
+        const struct stream_mark *m = target_mark(&j->marks, l->database, l->table);
+        if (l->gone && m != NULL && stream_mark_is_followed(m) && gone(j, l, err) != 0)
+            return -1;
+    }
+    return 0;
 }

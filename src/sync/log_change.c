@@ -6,24 +6,26 @@
 #include "sync/log_memory.h"
 #include "sync/method.h"
 
+#define HINT_ANEW "It is copied anew, by this run or the next one."
+
 /* --- leaving --------------------------------------------------------------------------
  */
 
-static void fail_stream(struct stream *st, struct str why)
+static void fail_stream(struct stream *st, struct str why, const char *hint)
 {
     pthread_mutex_lock(&st->lock);
     if (st->phase != PHASE_FAILED) {
         st->phase = PHASE_FAILED;
         (void)error_set(&st->why, ERR_SCHEMA, STR_FMT, STR_ARG(why));
-        st->why.hint = "It is copied anew, by this run or the next one.";
+        st->why.hint = hint;
     }
     pthread_mutex_unlock(&st->lock);
     atomic_store(&st->failed, true);
     atomic_store(&st->ended_at, clock_mono_us());
 }
 
-int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
-                    unsigned action)
+static int leave(struct log_lane *l, struct log_table *t, struct str why, unsigned action,
+                 const char *hint)
 {
     bool live = t->state == LOG_TABLE_LIVE;
     log_event(LOG_WARN,
@@ -38,16 +40,29 @@ int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
     if (t->live_version != 0)
         t->actions |= action;
     l->pending = true;
-    if (action == ACTION_GONE) {
+    if (action == ACTION_GONE)
         atomic_store(&t->stream->gone, true);
-    } else {
-        l->lost++;
+    else
         atomic_store(&t->stream->joined, false);
-        atomic_store(&t->stream->again, true);
-    }
-    fail_stream(t->stream, t->reason);
+    fail_stream(t->stream, t->reason, hint);
     log_reader_unwatch(l->reader, (uint32_t)(t - l->tables));
     return t->in_transaction ? 1 : 0;
+}
+
+int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
+                    unsigned action)
+{
+    if (action != ACTION_GONE) {
+        l->lost++;
+        atomic_store(&t->stream->again, true);
+    }
+    return leave(l, t, why, action, HINT_ANEW);
+}
+
+int log_change_park(struct log_lane *l, struct log_table *t, struct str why,
+                    unsigned action)
+{
+    return leave(l, t, why, action, "`tailrace resume NAME TABLE` copies it again.");
 }
 
 /* --- shapes ---------------------------------------------------------------------------
@@ -158,6 +173,12 @@ int log_change_apply(struct log_lane *l, const struct log_item *item, struct err
      * transaction the table is lost and all is read again */
     if (!l->mid && log_epoch_seal(l, false, err) != 0)
         return -1;
+    if (t->state == LOG_TABLE_LIVE || t->live_version != 0) {
+        bool taken = false;
+        int rc = log_policy_take(l, t, item, &taken, err);
+        if (rc != 0 || taken)
+            return rc;
+    }
     switch (item->change) {
     case LOG_TRUNCATED:
         return truncated(l, t, item);
@@ -267,7 +288,7 @@ static void lose_copy(struct log_lane *l, struct log_table *t, struct str why)
               F_STR("database", t->stream->database), F_STR("table", t->stream->table),
               F_STR("why", why));
     atomic_store(&t->stream->again, true);
-    fail_stream(t->stream, why);
+    fail_stream(t->stream, why, HINT_ANEW);
     log_change_let_go(l, t);
 }
 

@@ -1,7 +1,8 @@
 /* src/sync/log_lane_internal.h
  *
- * What sync/log_lane.c (the loop), log_epoch.c (the open epoch) and log_change.c (what
- * happens to tables besides rows) share. Nobody else includes this.
+ * What sync/log_lane.c (the loop), log_epoch.c (the open epoch), log_change.c (what
+ * happens to tables besides rows) and log_policy.c (what people want done then) share.
+ * Nobody else includes this.
  */
 #ifndef SYNC_LOG_LANE_INTERNAL_H
 #define SYNC_LOG_LANE_INTERNAL_H
@@ -77,6 +78,10 @@ int log_change_apply(struct log_lane *l, const struct log_item *item, struct err
 int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
                     unsigned action);
 
+/* The same, and it is not copied again until a person resumes it: the state knows. */
+int log_change_park(struct log_lane *l, struct log_table *t, struct str why,
+                    unsigned action);
+
 /* The column holds other numbers than 0 and 1. 1: the table was lost for it. */
 int log_change_promote(struct log_lane *l, struct log_table *t, unsigned column,
                        struct error *err);
@@ -92,5 +97,13 @@ void log_change_let_go(struct log_lane *l, struct log_table *t);
 
 /* Copies that are whole join, the others are let go. */
 int log_change_join(struct log_lane *l, struct error *err);
+
+/* --- log_policy.c */
+
+/* A change of a live table: *taken where an option says that something else than usual is
+ * done with it, and that was done. 1: rows of it were taken in this transaction, read
+ * again. -1: the run stops here, or err. */
+int log_policy_take(struct log_lane *l, struct log_table *t, const struct log_item *item,
+                    bool *taken, struct error *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include "avro/encode.h"
 #include "spool/manifest.h"
 
+#include <string.h>
+
 #define KIB ((int64_t)1 << 10)
 #define MIB ((int64_t)1 << 20)
 #define GIB ((int64_t)1 << 30)
@@ -20,6 +22,12 @@ static const char *const METHODS[] = { "auto", "full", "key", "log", NULL };
 static const char *const LOADS[] = { "mirror", "append", NULL };
 static const char *const DELETES[] = { "mark", "blank", "remove", NULL };
 static const char *const NEW_COLUMNS[] = { "select", "ignore", NULL };
+static const char *const ON_CHANGE[] = { "apply", "recopy", "park", "fail", NULL };
+static const char *const ON_LOSS[] = {
+    "apply", "recopy", "park", "fail", "ignore", NULL
+};
+static const char *const ON_ROWS[] = { "recopy", "park", "fail", NULL };
+static const char *const ON_GONE[] = { "apply", "park", "fail", NULL };
 static const char *const DATES[] = { "null", "reject", "text", NULL };
 static const char *const BAD_TEXT[] = { "reject", "replace", NULL };
 static const char *const DIGITS[] = { "replace", "prefix", NULL };
@@ -48,6 +56,69 @@ static const char *const CODECS[] = { "null", "snappy", "zstandard", "deflate", 
 #define SWEEP_HELP                                                                     \
     "After each read by key, look for rows that are gone at the source and mark them " \
     "deleted. This reads the keys of the whole table."
+
+/* What is done when a followed table changes. What would leave the copy wrong without a
+ * word is no choice: an old name, an old type, rows that changed unseen. */
+#define ON_OPTIONS(apply, recopy)                                                        \
+    { "on_new_column",                                                                   \
+      OPTION_CHOICE,                                                                     \
+      apply,                                                                             \
+      0,                                                                                 \
+      0,                                                                                 \
+      ON_LOSS,                                                                           \
+      "Method log, a table got a new column: it is taken in place where the log proves " \
+      "what older rows have in it, else the table is copied again (apply); it is "       \
+      "copied "                                                                          \
+      "again (recopy), left as it is until `tailrace resume` (park), or the run stops "  \
+      "there (fail). ignore, with every method: the column is left out until it is "     \
+      "selected." },                                                                     \
+        { "on_dropped_column",                                                           \
+          OPTION_CHOICE,                                                                 \
+          apply,                                                                         \
+          0,                                                                             \
+          0,                                                                             \
+          ON_CHANGE,                                                                     \
+          "Method log, a column was dropped: as in on_new_column." },                    \
+        { "on_renamed_column",                                                           \
+          OPTION_CHOICE,                                                                 \
+          apply,                                                                         \
+          0,                                                                             \
+          0,                                                                             \
+          ON_CHANGE,                                                                     \
+          "Method log, a column was renamed: as in on_new_column." },                    \
+        { "on_changed_type",                                                             \
+          OPTION_CHOICE,                                                                 \
+          apply,                                                                         \
+          0,                                                                             \
+          0,                                                                             \
+          ON_CHANGE,                                                                     \
+          "Method log, a column was defined anew (MODIFY, CHANGE, CONVERT TO CHARACTER " \
+          "SET): as in on_new_column." },                                                \
+        { "on_unseen_rows",                                                              \
+          OPTION_CHOICE,                                                                 \
+          recopy,                                                                        \
+          0,                                                                             \
+          0,                                                                             \
+          ON_ROWS,                                                                       \
+          "Method log, rows may have changed without being in the log (partitions "      \
+          "dropped or exchanged, a tablespace imported, statements, another table in "   \
+          "its place): as in on_new_column." },                                          \
+        { "on_truncate",                                                                 \
+          OPTION_CHOICE,                                                                 \
+          apply,                                                                         \
+          0,                                                                             \
+          0,                                                                             \
+          ON_LOSS,                                                                       \
+          "Method log, a table was truncated: its rows are deleted as option deletes "   \
+          "says (apply); recopy, park and fail as in on_new_column; or they are kept "   \
+          "(ignore), and status says that the copy is not what the source is." },        \
+    {                                                                                    \
+        "on_gone", OPTION_CHOICE, apply, 0, 0, ON_GONE,                                  \
+            "Method log, a table was dropped or renamed: its copy stays, and a new "     \
+            "table "                                                                     \
+            "of that name takes its place (apply), or does so after `tailrace resume` "  \
+            "only (park); or the run stops there (fail)."                                \
+    }
 
 static const struct option TABLE[] = {
     /* what is copied */
@@ -85,6 +156,7 @@ static const struct option TABLE[] = {
       "to wait after a place in the log is noted, so that all that stands before it can "
       "be "
       "seen by the copy." },
+    ON_OPTIONS("apply", "recopy"),
     { "copy_attempts", OPTION_INT, "3", 0, 1000000, NULL,
       "Method log: a table whose copies failed in so many runs in a row is parked, until "
       "`tailrace resume`; 0 means that each run copies it again." },
@@ -172,6 +244,7 @@ static const struct option STREAM_TABLE[] = {
     { "load", OPTION_CHOICE, "", 0, 0, LOADS, LOAD_HELP },
     { "sweep", OPTION_BOOL, "", 0, 0, NULL, SWEEP_HELP },
     { "deletes", OPTION_CHOICE, "", 0, 0, DELETES, DELETES_HELP },
+    ON_OPTIONS("", ""),
     { "view_key", OPTION_TEXT, "", 0, 0, NULL,
       "The columns that are the key of this view, separated by commas: together unique "
       "and never NULL." },
@@ -208,6 +281,30 @@ static const struct str *parts(struct arena *a, struct str list, size_t *count)
             out[(*count)++] = arena_str(a, one);
     }
     return out;
+}
+
+/* Choices are numbered in their own lists. */
+static enum change_policy policy_at(const struct option *o, int64_t number)
+{
+    static const char *const ALL[] = { "apply", "recopy", "park", "fail", "ignore" };
+    for (unsigned i = 0; i < sizeof ALL / sizeof *ALL; i++)
+        if (str_eq(str_of(o->choices[number]), str_of(ALL[i])))
+            return (enum change_policy)i;
+    return POLICY_APPLY;
+}
+
+/* Those that are set; all: also those that are not. */
+static void take_policies(const struct option_values *v, const struct option *table,
+                          bool all, enum change_policy on[CHANGE_CLASSES])
+{
+    static const char *const NAMES[CHANGE_CLASSES] = {
+        "on_new_column",  "on_dropped_column", "on_renamed_column", "on_changed_type",
+        "on_unseen_rows", "on_truncate",       "on_gone",
+    };
+    for (unsigned i = 0; i < CHANGE_CLASSES; i++)
+        if (all || option_is_set(v, NAMES[i]))
+            on[i] = policy_at(option_find(table, str_of(NAMES[i])),
+                              option_number(v, NAMES[i]));
 }
 
 static void take_look_back(const struct option_values *v, struct look_back *out)
@@ -267,6 +364,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
                       METHOD_LOG == 3 && DELETE_REMOVE == 2 && LOAD_APPEND == 1,
                   "choices are in the enum's order");
     take_look_back(v, &out->look_back);
+    take_policies(v, TABLE, true, out->on);
     out->tables = parts(a, option_text(v, "tables"), &out->table_count);
     out->exclude = parts(a, option_text(v, "exclude"), &out->exclude_count);
     out->exclude_columns =
@@ -299,6 +397,7 @@ static int resolve(struct arena *a, const struct option_values *v,
         out->sweep = option_bool(v, "sweep");
     if (option_is_set(v, "deletes"))
         out->deletes = (int)option_number(v, "deletes");
+    take_policies(v, STREAM_TABLE, false, out->on);
     take_text(a, v, "key", &out->key);
     take_text(a, v, "from", &out->from);
     take_text(a, v, "where", &out->where);
@@ -325,6 +424,7 @@ int stream_options_parse(struct arena *a, struct str json,
                                     .load = integration->load,
                                     .sweep = integration->sweep,
                                     .deletes = integration->deletes };
+    memcpy(out->on, integration->on, sizeof out->on);
     int rc = json.len == 0 ? 0 : option_set_json(v, json, err);
     if (rc == 0)
         rc = resolve(a, v, out, err);

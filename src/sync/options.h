@@ -19,6 +19,18 @@
 enum sync_method { METHOD_AUTO = 0, METHOD_FULL, METHOD_KEY, METHOD_LOG };
 enum load_way { LOAD_MIRROR = 0, LOAD_APPEND };
 
+/* See sync/policy.h. */
+enum change_policy {
+    POLICY_APPLY = 0,
+    POLICY_RECOPY,
+    POLICY_PARK,
+    POLICY_FAIL,
+    POLICY_IGNORE,
+};
+
+/* In the order of enum log_class. */
+#define CHANGE_CLASSES 7u
+
 /* How much a key-based read reads again where the order of keys is not proved; what a
  * person gave, where it is proved, too. */
 struct look_back {
@@ -44,7 +56,8 @@ struct sync_options {
     bool sweep;          /* key-based: look for rows that are gone at the source */
     int deletes;         /* by log: enum delete_way */
     int64_t handover_us; /* by log: option handover_wait */
-    unsigned copies_failed_most; /* by log; 0: no limit */
+    enum change_policy on[CHANGE_CLASSES]; /* by log */
+    unsigned copies_failed_most;           /* by log; 0: no limit */
     bool one_view;
     bool database_in_names; /* database__table always */
     bool always_int;        /* TINYINT(1) is an integer */
@@ -92,7 +105,8 @@ struct stream_options {
     struct look_back look_back;
     enum load_way load;
     bool sweep;
-    int deletes;                /* enum delete_way */
+    int deletes; /* enum delete_way */
+    enum change_policy on[CHANGE_CLASSES];
     const struct str *view_key; /* of a view: its declared key */
     size_t view_key_count;
 };

@@ -18,9 +18,11 @@
 /* --- selection ------------------------------------------------------------------------
  */
 
-static struct selection_owner owner_of(const struct plan_context *c)
+static struct selection_owner owner_of(const struct plan_context *c,
+                                       const struct stream_setting *said)
 {
-    return (struct selection_owner){ c->state, c->integration, c->options };
+    return (struct selection_owner){ c->state, c->integration, c->options,
+                                     selection_leaves_new(said, c->options) };
 }
 
 /* why: what is in the way of an explicit method log; or empty. */
@@ -42,7 +44,7 @@ static struct str refusal_of(const struct plan_context *c, struct arena *a,
 {
     const struct stream_setting *said =
         selection_find(c->selection, t->schema.database, t->schema.name);
-    struct selection_owner owner = owner_of(c);
+    struct selection_owner owner = owner_of(c, said);
     struct error ignored = { 0 };
     struct stream_options options = { 0 };
     unsigned supported = 0;
@@ -60,7 +62,7 @@ static struct str refusal_of(const struct plan_context *c, struct arena *a,
     if (c->backfill.len > 0 && options.method == METHOD_LOG)
         return STR("it follows the log; `tailrace reset` copies it again");
     bool *late = ARENA_ARRAY(a, bool, t->schema.column_count + 1u);
-    if (c->options->ignore_new_columns &&
+    if ((c->options->ignore_new_columns || owner.leaves_new) &&
         selection_late(&owner, &t->schema, false, late, &ignored) != 0)
         return arena_str(a, str_of(ignored.text));
     for (unsigned i = 0; i < t->schema.column_count; i++) {

@@ -169,9 +169,20 @@ struct choice selection_column(const struct stream_setting *said,
     for (size_t i = 0; i < o->exclude_column_count; i++)
         if (excluded_by(o->exclude_columns[i], s, c))
             return decided(a, false, "exclude_columns has", o->exclude_columns[i]);
-    if (late && o->ignore_new_columns)
-        return decided(a, false, "new, and new_columns is ignore", none);
+    if (late)
+        return decided(a, false, "new, and new columns are left out", none);
     return decided(a, true, "column of a selected table", none);
+}
+
+bool selection_leaves_new(const struct stream_setting *said, const struct sync_options *o)
+{
+    CLEANUP(arena_free_at) struct arena *a = arena_new(LATE_ARENA_LIMIT);
+    struct stream_options own = { 0 };
+    struct error ignored = { 0 };
+    if (said == NULL || said->options.len == 0)
+        return o->on[0] == POLICY_IGNORE;
+    return stream_options_parse(a, said->options, o, &own, &ignored) == 0 &&
+           own.on[0] == POLICY_IGNORE;
 }
 
 static const struct known_column *known_of(const struct known_column *known, size_t count,
@@ -194,7 +205,8 @@ int selection_late(const struct selection_owner *owner, const struct table_schem
         return -1;
     for (unsigned i = 0; i < t->column_count; i++) {
         const struct known_column *k = known_of(known, count, t->columns[i].name);
-        late[i] = owner->options->ignore_new_columns && (k == NULL ? count > 0 : k->late);
+        late[i] = (owner->options->ignore_new_columns || owner->leaves_new) &&
+                  (k == NULL ? count > 0 : k->late);
         struct known_column now = { .column = t->columns[i].name, .late = late[i] };
         if (record && (k == NULL || k->late != late[i]) &&
             state_known_save(owner->state, &of, &now, err) != 0)

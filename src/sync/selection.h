@@ -56,7 +56,13 @@ struct selection_owner {
     struct state *state;
     struct str integration;
     const struct sync_options *options;
+    bool
+        leaves_new; /* the table itself leaves new columns out, whatever is said of all */
 };
+
+/* Option on_new_column of this table is ignore. said: what was said of it, or NULL. */
+bool selection_leaves_new(const struct stream_setting *said,
+                          const struct sync_options *o);
 
 /* Which columns of the table are late: late[i] for column i. Columns of a table that no
  * run has looked at are not. record: remember those that are new. */

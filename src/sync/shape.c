@@ -142,7 +142,8 @@ static int choose_columns(const struct plan_context *c, struct arena *a,
     bool *late = ARENA_ARRAY(a, bool, whole->column_count);
     const struct stream_setting *said =
         selection_find(c->selection, whole->database, whole->name);
-    struct selection_owner owner = { c->state, c->integration, c->options };
+    struct selection_owner owner = { c->state, c->integration, c->options,
+                                     selection_leaves_new(said, c->options) };
     if (selection_late(&owner, whole, true, late, err) != 0)
         return -1;
     for (unsigned i = 0; i < whole->column_count; i++) {

@@ -275,8 +275,8 @@ static void new_columns_join_or_wait_as_the_option_says(void **state)
     };
     struct sync_options ignore = { .ignore_new_columns = true };
     struct sync_options join = { .ignore_new_columns = false };
-    struct selection_owner ignoring = { s, STR("i"), &ignore };
-    struct selection_owner joining = { s, STR("i"), &join };
+    struct selection_owner ignoring = { s, STR("i"), &ignore, false };
+    struct selection_owner joining = { s, STR("i"), &join, false };
     bool late[3] = { 0 };
     /* the first look knows all it sees, the next one tells what is new */
     assert_int_equal(selection_late(&ignoring, &t, true, late, &err), 0);
