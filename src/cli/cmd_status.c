@@ -9,6 +9,7 @@
 #include "cli/status_trouble.h"
 #include "cli/table.h"
 #include "sync/integration.h"
+#include "sync/log_start.h"
 #include "sync/probe.h"
 #include "warehouse/client.h"
 #include "warehouse/place.h"
@@ -335,6 +336,8 @@ static void print_reported(struct buf *out, const struct look *l)
     buf_printf(out, "\ntables, by the report of run %lld:\n", (long long)l->reported_by);
     table_print(t, out);
     table_free(t);
+    for (size_t i = 0; i < l->row_count; i++)
+        report_print_since(out, l->rows[i].database, l->rows[i].table, l->rows[i].since);
 }
 
 static const char *stream_state_name(enum stream_state state)
@@ -356,7 +359,7 @@ static const char *stream_state_name(enum stream_state state)
     return "none";
 }
 
-static void print_marks(struct buf *out, const struct mark_list *m)
+static void print_marks(struct buf *out, struct arena *a, const struct mark_list *m)
 {
     static const char *const HEADS[] = { "table",        "state",       ">version",
                                          ">rows",        "as of (UTC)", "joined (UTC)",
@@ -380,6 +383,9 @@ static void print_marks(struct buf *out, const struct mark_list *m)
     else
         table_print(t, out);
     table_free(t);
+    for (size_t i = 0; i < m->stream_count; i++)
+        report_print_since(out, m->streams[i].database, m->streams[i].table,
+                           log_start_since(a, &m->streams[i]));
 }
 
 static void emit_reported(struct buf *out, const struct look *l)
@@ -398,12 +404,13 @@ static void emit_reported(struct buf *out, const struct look *l)
         emit_time(out, "first_read_at", r->first_read_at);
         emit_time(out, "last_read_at", r->last_read_at);
         emit_text_or_null(out, "error", r->error);
+        emit_text_or_null(out, "since", r->since);
         emit_end(out, '}');
     }
     emit_end(out, ']');
 }
 
-static void emit_marks(struct buf *out, const struct mark_list *m)
+static void emit_marks(struct buf *out, struct arena *a, const struct mark_list *m)
 {
     emit_text_or_null(out, "destination_id", m->destination_id);
     emit_begin(out, "streams", '[');
@@ -420,6 +427,7 @@ static void emit_marks(struct buf *out, const struct mark_list *m)
         emit_number(out, "live_version", s->live_version);
         emit_number(out, "copy_version", s->copy_version);
         emit_number(out, "rows", s->rows);
+        emit_text_or_null(out, "since", log_start_since(a, s));
         emit_time(out, "joined_at", s->loaded_at);
         emit_time(out, "first_read_at", s->first_read_at);
         emit_time(out, "last_read_at", s->last_read_at);
@@ -446,14 +454,14 @@ static int status_one(struct cli *cli, struct state *s, struct buf *out,
         emit_reported(out, &look);
         status_trouble_emit(out, &look.trouble);
         if (ask)
-            emit_marks(out, &marks);
+            emit_marks(out, cli->arena, &marks);
         buf_add_text(out, "}\n");
         return 0;
     }
     print_head(out, &look);
     print_place(cli, out, &look);
     if (ask)
-        print_marks(out, &marks);
+        print_marks(out, cli->arena, &marks);
     else
         print_reported(out, &look);
     status_trouble_print(out, &look.trouble, i.name);

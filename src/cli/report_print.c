@@ -92,6 +92,7 @@ static void print_json(struct buf *out, const struct job_row *job,
         emit_number(out, "took_us", r->took_us < 0 ? 0 : (uint64_t)r->took_us);
         emit_number(out, "version", r->version);
         emit_text_or_null(out, "error", r->error);
+        emit_text_or_null(out, "since", r->since);
         emit_end(out, '}');
     }
     emit_end(out, ']');
@@ -272,6 +273,16 @@ static void print_head(struct buf *out, const struct job_row *job)
         buf_printf(out, "hint: " STR_FMT "\n", STR_ARG(job->hint));
 }
 
+void report_print_since(struct buf *out, struct str database, struct str table,
+                        struct str since)
+{
+    if (since.len > 0)
+        buf_printf(out,
+                   STR_FMT "." STR_FMT ": the changes since " STR_FMT
+                           ", not the whole table\n",
+                   STR_ARG(database), STR_ARG(table), STR_ARG(since));
+}
+
 static void print_remarks(struct buf *out, const struct report_row *rows, size_t count)
 {
     uint64_t waiting = 0;
@@ -282,6 +293,8 @@ static void print_remarks(struct buf *out, const struct report_row *rows, size_t
             buf_printf(out, STR_FMT "%s" STR_FMT ": " STR_FMT "\n",
                        STR_ARG(rows[i].database), rows[i].database.len > 0 ? "." : "",
                        STR_ARG(rows[i].table), STR_ARG(rows[i].error));
+    for (size_t i = 0; i < count; i++)
+        report_print_since(out, rows[i].database, rows[i].table, rows[i].since);
     if (sum.quarantined > 0) {
         table_number(number, sum.quarantined);
         buf_printf(

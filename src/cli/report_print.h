@@ -22,4 +22,9 @@ void report_print(struct buf *out, const struct job_row *job,
  * error. */
 void report_print_job(struct buf *out, const char *key, const struct job_row *job);
 
+/* A line for a table that has changes alone, since that place; nothing where it is empty.
+ */
+void report_print_since(struct buf *out, struct str database, struct str table,
+                        struct str since);
+
 #endif

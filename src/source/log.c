@@ -276,8 +276,10 @@ static int read_on(struct log_reader *r, struct log_item *out, struct error *err
     }
     if (!p->real)
         return 0;
-    if (take_event(r, &e, err) == 0)
-        return 0;
+    if (take_event(r, &e, err) == 0) {
+        *out = (struct log_item){ .kind = LOG_IDLE };
+        return r->options.every_step && r->group.head && !r->group.open ? 1 : 0;
+    }
     if (err->code == ERR_NETWORK || err->code == ERR_CANCELLED)
         return -1;
     return error_wrap(err, "'%s' at %llu", p->file, (unsigned long long)p->offset);

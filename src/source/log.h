@@ -54,6 +54,9 @@ struct log_options {
     bool replace_bad_text;
     bool always_int; /* as in discover_request: for shapes that are read again */
     bool follow;     /* wait for more at the end of the log, else LOG_END */
+    bool
+        every_step; /* LOG_COMMIT for each transaction, LOG_IDLE for each event that opens
+                       a file; a position without GTIDs learns them from its file */
 };
 
 enum log_item_kind {
@@ -127,6 +130,12 @@ void log_reader_close(struct log_reader *r); /* NULL is fine; never waits */
 int log_reader_watch(struct log_reader *r, uint32_t table,
                      const struct catalog_table *found, struct error *err);
 void log_reader_unwatch(struct log_reader *r, uint32_t table);
+
+/* `found` was read when the log ended at or before this place, which may lie behind where
+ * the reader stands: a change of the table's columns up to there is in it already, so it
+ * is not known how rows before were, and the table is lost. */
+void log_reader_seen(struct log_reader *r, uint32_t table, struct str file,
+                     uint64_t offset);
 
 /* 1 an item, -1. */
 int log_reader_next(struct log_reader *r, struct log_item *out, struct error *err);

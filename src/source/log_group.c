@@ -223,10 +223,24 @@ int log_group_close(struct log_reader *r, struct error *err)
             r->watches[i]->handed = false;
     g->handed = false;
     int64_t now = clock_mono_us();
-    if (!handed && now - r->said_at < TOLD_EVERY_US)
+    if (!handed && !r->options.every_step && now - r->said_at < TOLD_EVERY_US)
         return 0;
     r->said_at = now;
     return 1;
+}
+
+/* What stands before this file. Without it the numbers of transactions say nothing of
+ * those before them. */
+static void learn_gtids(struct log_reader *r, const struct event *e)
+{
+    struct log_at *at = &r->at;
+    struct error ignored = { 0 };
+    if (at->has_set || at->has_maria)
+        return;
+    if (e->header.type == PREVIOUS_GTIDS_EVENT)
+        at->has_set = gtid_set_decode(e->body, &at->set, &ignored) == 0;
+    else if (e->header.type == MARIA_GTID_LIST_EVENT)
+        at->has_maria = gtid_maria_decode_list(e->body, &at->maria, &ignored) == 0;
 }
 
 void log_group_head(struct log_reader *r, const struct event *e)
@@ -240,6 +254,12 @@ void log_group_head(struct log_reader *r, const struct event *e)
     }
     if (!g->head)
         return;
+    if (r->options.every_step)
+        learn_gtids(r, e);
     log_hash_event(&g->hash, e);
+    /* MariaDB starts by GTIDs in the middle of the file that it opens so: what lies
+     * between was read, and nothing would tell when it came again */
+    if (r->at.has_maria && r->at.file[0] == '\0')
+        return;
     move_to(&r->at, p, &g->hash, g->start);
 }

@@ -174,6 +174,16 @@ void log_reader_unwatch(struct log_reader *r, uint32_t table)
         drop(r, r->watches[table]);
 }
 
+void log_reader_seen(struct log_reader *r, uint32_t table, struct str file,
+                     uint64_t offset)
+{
+    struct log_watch *w = table < r->watch_cap ? r->watches[table] : NULL;
+    if (w == NULL || file.len == 0 || file.len > BINLOG_NAME_MAX)
+        return;
+    w->seen = (struct log_end){ .offset = offset };
+    memcpy(w->seen.file, file.ptr, file.len);
+}
+
 /* New columns are read as the catalog proposes, others as they were. */
 static void keep_selection(const struct table_schema *was, struct table_schema *now)
 {

@@ -131,7 +131,7 @@ int state_job_list(struct state *s, struct arena *a, const struct job_page *page
 #define REPORT_COLUMNS                                                                  \
     "db, tbl, target, method, state, error, read_rows, applied, superseded, filtered, " \
     "quarantined, known, null_by_policy, bytes, first_read_at, last_read_at, took_us, " \
-    "version"
+    "version, since"
 
 int state_report_save(struct state *s, int64_t job, const struct report_row *r,
                       struct error *err)
@@ -141,7 +141,7 @@ int state_report_save(struct state *s, int64_t job, const struct report_row *r,
                     "INSERT OR REPLACE INTO report (job, " REPORT_COLUMNS
                     ") VALUES (?1, ?2, "
                     "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
-                    "?18, ?19)",
+                    "?18, ?19, ?20)",
                     err) != 0)
         return -1;
     const struct str texts[] = { r->database, r->table, r->target,
@@ -163,6 +163,7 @@ int state_report_save(struct state *s, int64_t job, const struct report_row *r,
         query_text(&q, 2 + i, texts[i]);
     for (int i = 0; i < 12; i++)
         query_int(&q, 8 + i, numbers[i]);
+    query_text(&q, 20, r->since);
     return query_run(&q, err);
 }
 
@@ -181,6 +182,7 @@ static void read_report(struct query *q, struct arena *a, struct report_row *r)
     r->last_read_at = query_column_int(q, 15);
     r->took_us = query_column_int(q, 16);
     r->version = (uint64_t)query_column_int(q, 17);
+    r->since = query_column_text(q, a, 18);
 }
 
 int state_report_list(struct state *s, struct arena *a, int64_t job,

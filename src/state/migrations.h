@@ -14,5 +14,6 @@ extern const struct str state_migration_0002_selection;
 extern const struct str state_migration_0003_log;
 extern const struct str state_migration_0004_source;
 extern const struct str state_migration_0005_trouble;
+extern const struct str state_migration_0006_start;
 
 #endif

@@ -25,11 +25,11 @@ struct state {
     unsigned batch_depth;
 };
 
-#define MIGRATION_COUNT 5
+#define MIGRATION_COUNT 6
 static const struct str *const MIGRATIONS[MIGRATION_COUNT] = {
     &state_migration_0001_start,   &state_migration_0002_selection,
     &state_migration_0003_log,     &state_migration_0004_source,
-    &state_migration_0005_trouble,
+    &state_migration_0005_trouble, &state_migration_0006_start,
 };
 
 static int sqlite_error(const struct state *s, const char *doing, struct error *err)

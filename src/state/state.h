@@ -150,11 +150,19 @@ int state_followed_save(struct state *s, const struct stream_name *of, struct st
 int state_followed_find(struct state *s, struct arena *a, const struct stream_name *of,
                         struct str *columns, struct error *err);
 
+/* Where a version of a table begins that was not copied: log_position text. -1 error, 0
+ * not there, 1 found. */
+int state_since_save(struct state *s, const struct stream_name *of, uint64_t version,
+                     struct str place, struct error *err);
+int state_since_find(struct state *s, struct arena *a, const struct stream_name *of,
+                     uint64_t *version, struct str *place, struct error *err);
+
 /* How far an integration has followed the log, as its last run saw it. */
 struct followed_place {
     struct str position; /* log_position text of the lane's mark */
     int64_t seen_at;
     int64_t headroom_us; /* the source keeps what comes behind it so long; -1: unknown */
+    int64_t fresh_to;    /* up to then the destination had everything; 0: unknown */
 };
 
 int state_place_save(struct state *s, struct str integration,
@@ -239,6 +247,7 @@ struct report_row {
     int64_t first_read_at, last_read_at, took_us;
     uint64_t version;
     struct str error; /* why this stream did not finish */
+    struct str since; /* it has no rows but the changes behind this place; or empty */
 };
 
 int state_job_start(struct state *s, struct str integration, int64_t *id,

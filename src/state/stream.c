@@ -313,18 +313,51 @@ int state_followed_find(struct state *s, struct arena *a, const struct stream_na
     return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
 }
 
+int state_since_save(struct state *s, const struct stream_name *of, uint64_t version,
+                     struct str place, struct error *err)
+{
+    struct query q;
+    if (query_begin(&q, s,
+                    "INSERT OR REPLACE INTO followed_since VALUES (?1, ?2, ?3, ?4, ?5)",
+                    err) != 0)
+        return -1;
+    bind_stream(&q, of);
+    query_int(&q, 4, (int64_t)version);
+    query_text(&q, 5, place);
+    return query_run(&q, err);
+}
+
+int state_since_find(struct state *s, struct arena *a, const struct stream_name *of,
+                     uint64_t *version, struct str *place, struct error *err)
+{
+    struct query q;
+    if (query_begin(&q, s,
+                    "SELECT version, place FROM followed_since WHERE integration = ?1 "
+                    "AND db = ?2 AND tbl = ?3",
+                    err) != 0)
+        return -1;
+    bind_stream(&q, of);
+    bool found = query_step(&q);
+    if (found) {
+        *version = (uint64_t)query_column_int(&q, 0);
+        *place = query_column_text(&q, a, 1);
+    }
+    return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
+}
+
 int state_place_save(struct state *s, struct str integration,
                      const struct followed_place *p, struct error *err)
 {
     struct query q;
     if (query_begin(&q, s,
-                    "INSERT OR REPLACE INTO followed_place VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR REPLACE INTO followed_place VALUES (?1, ?2, ?3, ?4, ?5)",
                     err) != 0)
         return -1;
     query_text(&q, 1, integration);
     query_text(&q, 2, p->position);
     query_int(&q, 3, p->seen_at);
     query_int(&q, 4, p->headroom_us);
+    query_int(&q, 5, p->fresh_to);
     return query_run(&q, err);
 }
 
@@ -333,8 +366,8 @@ int state_place_find(struct state *s, struct arena *a, struct str integration,
 {
     struct query q;
     if (query_begin(&q, s,
-                    "SELECT position, seen_at, headroom FROM followed_place WHERE "
-                    "integration = ?1",
+                    "SELECT position, seen_at, headroom, fresh_to FROM followed_place "
+                    "WHERE integration = ?1",
                     err) != 0)
         return -1;
     query_text(&q, 1, integration);
@@ -342,7 +375,8 @@ int state_place_find(struct state *s, struct arena *a, struct str integration,
     if (found)
         *out = (struct followed_place){ .position = query_column_text(&q, a, 0),
                                         .seen_at = query_column_int(&q, 1),
-                                        .headroom_us = query_column_int(&q, 2) };
+                                        .headroom_us = query_column_int(&q, 2),
+                                        .fresh_to = query_column_int(&q, 3) };
     return query_end(&q, err) != 0 ? -1 : (found ? 1 : 0);
 }
 
@@ -358,6 +392,8 @@ int state_stream_forget(struct state *s, const struct stream_name *of, struct er
         "DELETE FROM copy_version WHERE integration = ?1 AND "
         "(?3 = '' OR (db = ?2 AND tbl = ?3))",
         "DELETE FROM followed_shape WHERE integration = ?1 AND "
+        "(?3 = '' OR (db = ?2 AND tbl = ?3))",
+        "DELETE FROM followed_since WHERE integration = ?1 AND "
         "(?3 = '' OR (db = ?2 AND tbl = ?3))",
         "DELETE FROM followed_place WHERE integration = ?1 AND ?3 = '' AND ?2 = ''",
         "DELETE FROM trouble WHERE integration = ?1 AND "

@@ -1,7 +1,8 @@
 /* src/sync/job_internal.h
  *
  * What sync/job.c (one run), job_plan.c (what it is about), job_copy.c (the lane `full`)
- * and job_log.c (the lane `log`) share. Nobody else includes this.
+ * job_log.c (the lane `log`) and job_start.c (where it begins) share. Nobody else
+ * includes this.
  */
 #ifndef SYNC_JOB_INTERNAL_H
 #define SYNC_JOB_INTERNAL_H
@@ -136,5 +137,20 @@ bool job_log_is_lost(struct job *j);
 
 /* Streams that this round gave up are to be copied at once. */
 bool job_log_again(const struct job *j);
+
+/* --- job_start.c */
+
+/* Where the log is read from when nothing was read yet: P0, or the place that option
+ * start names and some table waits for. */
+int job_start_first(struct job *j, struct log_position *from, struct error *err);
+
+/* Tables that begin without their rows begin here. first: nothing was read of the log, so
+ * that a chosen place is this one; else those that wait for one are given up. */
+int job_start_streams(struct job *j, const struct log_position *from, bool first,
+                      struct error *err);
+
+/* The log's end behind the look at the catalog, where a table begins so; else left alone.
+ */
+int job_start_seen(struct job *j, struct log_position *end, struct error *err);
 
 #endif

@@ -44,7 +44,8 @@ struct log_need {
     size_t followed; /* streams in all */
     size_t going_on; /* live, or live until their copies join, or held by an earlier
                         run */
-    size_t to_copy;
+    size_t to_copy;  /* those that begin without rows aside */
+    size_t to_begin;
 };
 
 static bool is_to_copy(const struct stream *st)
@@ -62,7 +63,8 @@ static struct log_need look(const struct job *j)
             continue;
         n.followed++;
         n.going_on += st->log_live || st->held_before || st->still_live != 0 ? 1 : 0;
-        n.to_copy += is_to_copy(st) ? 1 : 0;
+        n.to_copy += is_to_copy(st) && !st->starts_empty ? 1 : 0;
+        n.to_begin += is_to_copy(st) && st->starts_empty ? 1 : 0;
     }
     return n;
 }
@@ -75,7 +77,7 @@ static int find_start(struct job *j, bool going_on, struct log_position *from,
     const struct lane_mark *m = job_lane_mark(j, LANE_LOG);
     *first = !going_on || m == NULL || m->position.len == 0;
     if (*first)
-        return handover_start(j->control, j->arena, from, err);
+        return job_start_first(j, from, err);
     return log_position_parse(j->arena, m->position, from, err);
 }
 
@@ -96,7 +98,7 @@ static int wait_visible(struct job *j, const struct log_position *p0, size_t to_
     struct str how = { 0 };
     for (size_t i = 0; i < j->plan.stream_count; i++) {
         const struct stream *st = &j->plan.streams[i];
-        if (is_to_copy(st) && w.table_count < to_copy)
+        if (is_to_copy(st) && !st->starts_empty && w.table_count < to_copy)
             tables[w.table_count++] = st->shape->schema;
     }
     if (handover_visible(j->control, &w, &how, err) != 0)
@@ -134,7 +136,8 @@ static int look_again(struct job *j, struct error *err)
     return 0;
 }
 
-static void start_threads(struct job *j, const struct log_position *from, bool first)
+static void start_threads(struct job *j, const struct log_position *from,
+                          const struct log_position *seen, bool first)
 {
     const struct lane_mark *m = job_lane_mark(j, LANE_LOG);
     struct log_lane_config c = { .source = j->source,
@@ -150,6 +153,7 @@ static void start_threads(struct job *j, const struct log_position *from, bool f
                                  .database_count = j->source_url.database_count,
                                  .marks = &j->marks,
                                  .from = from,
+                                 .seen = seen,
                                  .first = first,
                                  .last_sequence = m == NULL ? 0 : m->sequence,
                                  .follow = j->request->follow,
@@ -167,26 +171,27 @@ static void start_threads(struct job *j, const struct log_position *from, bool f
 int job_log_start(struct job *j, struct error *err)
 {
     struct log_need need = look(j);
-    struct log_position from = { 0 };
+    struct log_position from = { 0 }, seen = { 0 };
     bool first = false;
     lane_close(j->log_lane.lane); /* of the round before */
     j->log_lane.lane = NULL;
     if (need.followed == 0)
         return 0;
     j->phase = "following";
-    if (find_start(j, need.going_on > 0, &from, &first, err) != 0)
+    if (find_start(j, need.going_on > 0, &from, &first, err) != 0 ||
+        job_start_streams(j, &from, first, err) != 0 ||
+        job_start_seen(j, &seen, err) != 0)
         return error_wrap(err, "finding the place in the log");
     j->log_lane.lane = job_open_lane(j, LANE_LOG, err);
     if (j->log_lane.lane == NULL)
         return -1;
-    start_threads(j, &from, first);
+    start_threads(j, &from, &seen, first);
     if (!log_lane_wait_held(j->log_lane.reader))
         return error_set(err, ERR_CANCELLED, "the log could not be read");
-    if (need.to_copy == 0)
-        return 0;
-    if (first && job_ask_through(j, look_again, "looking at the tables again", err) != 0)
+    if (first && need.to_copy + need.to_begin > 0 &&
+        job_ask_through(j, look_again, "looking at the tables again", err) != 0)
         return -1;
-    return wait_visible(j, &from, need.to_copy, err);
+    return need.to_copy == 0 ? 0 : wait_visible(j, &from, need.to_copy, err);
 }
 
 /* --- how far --------------------------------------------------------------------------
@@ -211,8 +216,9 @@ static void keep_place(struct job *j)
             continue;
         if (j->control != NULL)
             (void)check_log_headroom(j->control, a, &at, &room, &ignored);
-        struct followed_place place = { marks.lanes[i].position, clock_wall_us(),
-                                        room.us };
+        struct followed_place place = { .position = marks.lanes[i].position,
+                                        .seen_at = clock_wall_us(),
+                                        .headroom_us = room.us };
         (void)state_place_save(j->state, name, &place, &ignored);
     }
     if (room.us >= 0 && room.us < HEADROOM_LITTLE_US)

@@ -73,9 +73,12 @@ static void count_failure(struct job *j, struct stream *st)
             F_UINT("copies", t.failures), F_STR("why", t.why));
 }
 
-/* A copy was to be made, and was not cut off by a request to stop. */
+/* A copy was to be made, and was not cut off by a request to stop. What begins without
+ * its rows, or has begun so, is never copied. */
 static bool has_failed(struct stream *st)
 {
+    if (st->starts_empty || st->since.len > 0)
+        return false;
     pthread_mutex_lock(&st->lock);
     bool fault = st->why.code != ERR_CANCELLED;
     pthread_mutex_unlock(&st->lock);

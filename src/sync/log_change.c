@@ -4,9 +4,14 @@
 #include "base/log.h"
 #include "sync/log_lane_internal.h"
 #include "sync/log_memory.h"
+#include "sync/log_start.h"
 #include "sync/method.h"
 
 #define HINT_ANEW "It is copied anew, by this run or the next one."
+#define HINT_BEGUN                                                                  \
+    "`tailrace reset NAME TABLE` makes the next run begin it again, as its option " \
+    "start "                                                                        \
+    "says then."
 
 /* --- leaving --------------------------------------------------------------------------
  */
@@ -52,11 +57,12 @@ static int leave(struct log_lane *l, struct log_table *t, struct str why, unsign
 int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
                     unsigned action)
 {
-    if (action != ACTION_GONE) {
+    bool again = log_start_begins_again(t->stream);
+    if (action != ACTION_GONE && again) {
         l->lost++;
         atomic_store(&t->stream->again, true);
     }
-    return leave(l, t, why, action, HINT_ANEW);
+    return leave(l, t, why, action, again ? HINT_ANEW : HINT_BEGUN);
 }
 
 int log_change_park(struct log_lane *l, struct log_table *t, struct str why,
@@ -299,7 +305,7 @@ static int join(struct log_lane *l, struct log_table *t, struct error *err)
         log_change_let_go(l, t);
         return 0;
     }
-    if (t->shape->schema->key_count == 0 && !cut_of(t)) {
+    if (t->shape->schema->key_count == 0 && !st->starts_empty && !cut_of(t)) {
         struct str why =
             STR("rows of it changed while its view was opened, and without a "
                 "key nothing tells which of them the view has");

@@ -36,6 +36,8 @@ struct log_lane *log_lane_new(const struct log_lane_config *config)
     l->shared = arena_new(ARENA_LIMIT);
     l->captured =
         xstrdup(arena_text(l->arena, log_position_format(l->arena, config->from)));
+    l->seen.file = arena_str(l->arena, config->seen->file);
+    l->seen.offset = config->seen->offset;
     l->numbers.next = clock_wall_us() * 1000;
     if (l->numbers.next <= config->last_sequence) /* the clock was set back */
         l->numbers.next = config->last_sequence + 1;
@@ -119,6 +121,22 @@ int64_t log_lane_read_to(const struct log_lane *l)
 /* --- reading --------------------------------------------------------------------------
  */
 
+/* What begins without rows has none that a change of its columns could be read from
+ * again: its shape is that of the catalog, or not known. */
+static int watch_tables(struct log_lane *l, struct error *err)
+{
+    for (size_t i = 0; i < l->table_count; i++) {
+        const struct log_table *t = &l->tables[i];
+        if (t->state == LOG_TABLE_OUT)
+            continue;
+        if (log_reader_watch(l->reader, (uint32_t)i, t->stream->found, err) != 0)
+            return -1;
+        if (t->stream->starts_empty && t->stream->still_live == 0)
+            log_reader_seen(l->reader, (uint32_t)i, l->seen.file, l->seen.offset);
+    }
+    return 0;
+}
+
 static int open_reader(struct log_lane *l, struct error *err)
 {
     const struct sync_options *o = l->config.plan->options;
@@ -135,14 +153,7 @@ static int open_reader(struct log_lane *l, struct error *err)
     if (log_position_parse(a, str_of(l->captured), &from, err) != 0)
         return -1;
     l->reader = log_reader_open(l->config.source, &from, &lo, l->config.cancel, err);
-    if (l->reader == NULL)
-        return -1;
-    for (size_t i = 0; i < l->table_count; i++)
-        if (l->tables[i].state != LOG_TABLE_OUT &&
-            log_reader_watch(l->reader, (uint32_t)i, l->tables[i].stream->found, err) !=
-                0)
-            return -1;
-    return 0;
+    return l->reader == NULL ? -1 : watch_tables(l, err);
 }
 
 /* What was taken since the last capture is read again. */

@@ -48,6 +48,8 @@ struct log_lane_config {
     size_t database_count;
     const struct mark_list *marks;      /* what the destination has: who is in the lane */
     const struct log_position *from;    /* where the lane stands */
+    const struct log_position *seen;    /* the log's end behind the look at the catalog,
+                                           for tables that begin without rows; or empty */
     bool first;                         /* nothing of this lane was captured before */
     int64_t last_sequence;              /* the highest number reserved before */
     bool follow;                        /* goes on after the copies have joined */

@@ -20,7 +20,8 @@ struct log_lane {
     struct log_table *tables;  /* owned */
     size_t table_count;
     struct log_numbers numbers;
-    char *captured; /* owned: position text of the last capture */
+    struct log_position seen; /* config.seen: file and offset, in the arena */
+    char *captured;           /* owned: position text of the last capture */
 
     struct epoch_writer *epoch; /* owned; NULL between epochs */
     uint64_t number;

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "source/key.h"
+#include "sync/log_start.h"
 #include "sync/spooler.h"
 
 #include <xxhash.h>
@@ -131,8 +132,12 @@ void method_resolve(struct arena *a, const struct plan_context *c,
 {
     struct error ignored = { 0 };
     *why = (struct str){ 0 };
+    if (o->method == METHOD_AUTO && o->start != START_COPY)
+        o->method = METHOD_LOG; /* the others would copy its rows */
     if (o->method == METHOD_LOG) {
         *why = why_no_log(a, c, t);
+        if (why->len == 0)
+            *why = log_start_refusal(a, c, t, o);
     } else if (o->method == METHOD_AUTO) {
         o->method = METHOD_LOG;
         if (c->ability == NULL || !c->ability->full_images ||
@@ -425,6 +430,7 @@ static bool is_followed(struct stream *st, const struct stream_mark *m)
 static void stay_live(struct stream *st, const struct stream_mark *m)
 {
     st->log_live = true;
+    log_start_recall(st, m);
     st->version = st->live_version = m->live_version;
     st->phase = PHASE_READ;
     atomic_store(&st->joined, true);
@@ -458,6 +464,7 @@ static int choose_log(const struct plan_context *c, struct stream *st,
                       const struct stream_mark *m, uint64_t newest, struct error *err)
 {
     struct stream_name of = plan_stream_name(c, st);
+    struct log_versions versions = { .newest = newest };
     uint64_t handed_out = 0;
     st->by_log = true;
     st->join = JOIN_LOG;
@@ -472,6 +479,10 @@ static int choose_log(const struct plan_context *c, struct stream *st,
     }
     /* somebody has asked for a new one, and nothing is the matter with the live one */
     st->still_live = followed && !c->place_lost ? m->live_version : 0;
+    versions.handed_out = handed_out;
+    int begins = log_start_choose(c, st, m, &versions, err);
+    if (begins != 0)
+        return begins < 0 ? -1 : 0;
     if (go_on_held(c, st, m, newest))
         return 0;
     st->held_before = false;

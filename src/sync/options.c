@@ -21,6 +21,7 @@
 static const char *const METHODS[] = { "auto", "full", "key", "log", NULL };
 static const char *const LOADS[] = { "mirror", "append", NULL };
 static const char *const DELETES[] = { "mark", "blank", "remove", NULL };
+static const char *const STARTS[] = { "copy", "now", NULL };
 static const char *const NEW_COLUMNS[] = { "select", "ignore", NULL };
 static const char *const ON_CHANGE[] = { "apply", "recopy", "park", "fail", NULL };
 static const char *const ON_LOSS[] = {
@@ -150,6 +151,13 @@ static const struct option TABLE[] = {
     { "load", OPTION_CHOICE, "mirror", 0, 0, LOADS, LOAD_HELP },
     { "sweep", OPTION_BOOL, "no", 0, 0, NULL, SWEEP_HELP },
     { "deletes", OPTION_CHOICE, "mark", 0, 0, DELETES, DELETES_HELP },
+    { "start", OPTION_TEXT, "copy", 0, 0, NULL,
+      "Method log, with what a table begins: all its rows (copy), or none but the "
+      "changes "
+      "from now on (now), behind the transactions gtid:SET, behind position:FILE:OFFSET, "
+      "or since time:2026-11-20T10:00:00Z. The last three say where an integration "
+      "begins "
+      "that follows nothing yet." },
     { "handover_wait", OPTION_DURATION, "60s", 0, HOUR, NULL,
       "Method log, MySQL without GTIDs and without the privilege to lock tables: how "
       "long "
@@ -245,6 +253,9 @@ static const struct option STREAM_TABLE[] = {
     { "sweep", OPTION_BOOL, "", 0, 0, NULL, SWEEP_HELP },
     { "deletes", OPTION_CHOICE, "", 0, 0, DELETES, DELETES_HELP },
     ON_OPTIONS("", ""),
+    { "start", OPTION_CHOICE, "", 0, 0, STARTS,
+      "Method log, with what this table begins: all its rows (copy), or none but the "
+      "changes from where the integration stands in the log (now)." },
     { "view_key", OPTION_TEXT, "", 0, 0, NULL,
       "The columns that are the key of this view, separated by commas: together unique "
       "and never NULL." },
@@ -319,6 +330,22 @@ static void take_look_back(const struct option_values *v, struct look_back *out)
     }
 }
 
+static int take_start(struct arena *a, const struct option_values *v,
+                      struct sync_options *out, struct error *err)
+{
+    if (start_parse(a, option_text(v, "start"), &out->start, err) != 0)
+        return -1;
+    if (out->start.kind == START_COPY || out->method == METHOD_AUTO ||
+        out->method == METHOD_LOG)
+        return 0;
+    (void)error_set(err, ERR_CONFIG,
+                    "option 'start': with method '%s' tables are copied whole",
+                    sync_method_name(out->method));
+    err->hint = "Only tables that follow the log (method auto or log) can begin "
+                "without their rows.";
+    return -1;
+}
+
 int sync_options_parse(struct arena *a, const struct option_values *v,
                        struct sync_options *out, struct error *err)
 {
@@ -365,6 +392,8 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
                   "choices are in the enum's order");
     take_look_back(v, &out->look_back);
     take_policies(v, TABLE, true, out->on);
+    if (take_start(a, v, out, err) != 0)
+        return -1;
     out->tables = parts(a, option_text(v, "tables"), &out->table_count);
     out->exclude = parts(a, option_text(v, "exclude"), &out->exclude_count);
     out->exclude_columns =
@@ -398,6 +427,10 @@ static int resolve(struct arena *a, const struct option_values *v,
     if (option_is_set(v, "deletes"))
         out->deletes = (int)option_number(v, "deletes");
     take_policies(v, STREAM_TABLE, false, out->on);
+    if (option_is_set(v, "start"))
+        out->start = (enum start_kind)option_number(v, "start");
+    else if (out->method == METHOD_FULL || out->method == METHOD_KEY)
+        out->start = START_COPY; /* what is said of this table counts */
     take_text(a, v, "key", &out->key);
     take_text(a, v, "from", &out->from);
     take_text(a, v, "where", &out->where);
@@ -423,7 +456,8 @@ int stream_options_parse(struct arena *a, struct str json,
                                     .look_back = integration->look_back,
                                     .load = integration->load,
                                     .sweep = integration->sweep,
-                                    .deletes = integration->deletes };
+                                    .deletes = integration->deletes,
+                                    .start = integration->start.kind };
     memcpy(out->on, integration->on, sizeof out->on);
     int rc = json.len == 0 ? 0 : option_set_json(v, json, err);
     if (rc == 0)

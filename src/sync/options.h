@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "config/option.h"
+#include "sync/start.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,9 +54,10 @@ struct sync_options {
     struct look_back look_back; /* key-based */
     struct str where;           /* condition on the rows of every table */
     enum load_way load;
-    bool sweep;          /* key-based: look for rows that are gone at the source */
-    int deletes;         /* by log: enum delete_way */
-    int64_t handover_us; /* by log: option handover_wait */
+    bool sweep;                /* key-based: look for rows that are gone at the source */
+    int deletes;               /* by log: enum delete_way */
+    struct start_choice start; /* by log */
+    int64_t handover_us;       /* by log: option handover_wait */
     enum change_policy on[CHANGE_CLASSES]; /* by log */
     unsigned copies_failed_most;           /* by log; 0: no limit */
     bool one_view;
@@ -105,7 +107,8 @@ struct stream_options {
     struct look_back look_back;
     enum load_way load;
     bool sweep;
-    int deletes; /* enum delete_way */
+    int deletes;           /* enum delete_way */
+    enum start_kind start; /* by log; NOW and PLACE: without its rows */
     enum change_policy on[CHANGE_CLASSES];
     const struct str *view_key; /* of a view: its declared key */
     size_t view_key_count;

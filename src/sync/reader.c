@@ -310,6 +310,8 @@ static void keep_point(struct stream *st, const struct view_point *point)
 static int read_range(struct table_reader *r, struct error *err)
 {
     const struct sync_options *o = r->pool->options;
+    if (r->task.stream->starts_empty)
+        return 1;
     struct full_options fo = { .page_bytes = o->page_bytes,
                                .page_time_us = o->page_time_us,
                                .row_limit = o->row_limit,

@@ -199,7 +199,7 @@ int reader_start_stream(struct table_reader *r, struct stream *st, struct error 
         st->by_log ? st->sequence : reader_next_sequence(p);
     struct full_cut cut = { .shape = shape->schema, .found = found, .parts = parts };
     static struct page_range all; /* in order of another key there is no cutting */
-    if (st->by_key) {
+    if (st->by_key || st->starts_empty) {
         ranges = &all;
         count = 1;
     } else if (full_split(r->session, a, &cut, &ranges, &count, err) != 0)

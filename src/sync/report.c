@@ -1,8 +1,10 @@
 /* See report.h. */
 #include "sync/report.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sync/log_start.h"
 
 #include <stdio.h>
 
@@ -125,6 +127,7 @@ static void log_sweeps(const struct plan *plan)
 void report_save(struct state *s, int64_t job, const struct plan *plan)
 {
     struct error e = { 0 };
+    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)256 << 20);
     for (size_t i = 0; i < plan->stream_count; i++) {
         const struct stream *st = &plan->streams[i];
         if (st->orphan || st->sweep_of != NULL)
@@ -149,6 +152,7 @@ void report_save(struct state *s, int64_t job, const struct plan *plan)
             .took_us = start == 0 ? 0 : (end == 0 ? clock_mono_us() : end) - start,
             .version = st->version,
             .error = str_of(atomic_load(&st->failed) ? st->why.text : NULL),
+            .since = log_start_text(a, st->since),
         };
         if (state_report_save(s, job, &r, &e) != 0)
             log_error(LOG_WARN, "report of a table was not kept", &e);

@@ -148,6 +148,69 @@ static void mistakes_name_the_option(void **state)
     }
 }
 
+static void a_start_is_a_word_or_a_place(void **state)
+{
+    struct fixture *f = *state;
+    struct start_choice s = { 0 };
+    struct error err = { 0 };
+    assert_int_equal(start_parse(f->a, STR(""), &s, &err), 0);
+    assert_int_equal(s.kind, START_COPY);
+    assert_int_equal(start_parse(f->a, STR(" now "), &s, &err), 0);
+    assert_int_equal(s.kind, START_NOW);
+    assert_int_equal(start_parse(f->a, STR("position:log:bin.000007:4711"), &s, &err), 0);
+    assert_int_equal(s.kind, START_PLACE);
+    assert_int_equal(s.wanted.kind, LOG_WANTED_PLACE);
+    assert_true(str_eq(s.wanted.file, STR("log:bin.000007")));
+    assert_int_equal(s.wanted.offset, 4711);
+    assert_int_equal(start_parse(f->a, STR("gtid:0-1-5,1-1-7"), &s, &err), 0);
+    assert_true(str_eq(s.wanted.gtids, STR("0-1-5,1-1-7")));
+    assert_int_equal(start_parse(f->a, STR("time:1970-01-01T00:00:00Z"), &s, &err), 0);
+    assert_int_equal(s.wanted.at, 0);
+    assert_int_equal(start_parse(f->a, STR("time:2024-02-29T23:59:59Z"), &s, &err), 0);
+    assert_int_equal(s.wanted.at, INT64_C(1709251199) * 1000000);
+    assert_int_equal(start_parse(f->a, STR("time:2100-03-01T00:00:00Z"), &s, &err), 0);
+    assert_int_equal(s.wanted.at, INT64_C(4107542400) * 1000000);
+    static const char *const wrong[] = { "later",
+                                         "gtid:",
+                                         "gtid:nonsense",
+                                         "gtid:1:2:3",
+                                         "position:4711",
+                                         "position::4",
+                                         "position:binlog.1:",
+                                         "position:binlog.1:x",
+                                         "time:2023-02-29T00:00:00Z",
+                                         "time:2026-11-20 10:00:00Z",
+                                         "time:2026-11-20T10:00:00",
+                                         "time:2026-11-20T24:00:00Z",
+                                         "time:2026-11-20T10:00:00Z1",
+                                         "time:2026-00-20T10:00:00Z" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        err = (struct error){ 0 };
+        if (start_parse(f->a, str_of(wrong[i]), &s, &err) == 0)
+            fail_msg("'%s' was taken", wrong[i]);
+        assert_int_equal(err.code, ERR_CONFIG);
+    }
+}
+
+static void a_start_counts_for_what_follows_the_log(void **state)
+{
+    struct fixture *f = *state;
+    struct stream_options o = { 0 };
+    struct error err = { 0 };
+    of_integration(f, "{\"method\":\"log\",\"start\":\"now\"}");
+    assert_int_equal(
+        stream_options_parse(f->a, (struct str){ 0 }, &f->integration, &o, &err), 0);
+    assert_int_equal(o.start, START_NOW);
+    assert_int_equal(stream_options_parse(f->a, STR("{\"method\":\"full\"}"),
+                                          &f->integration, &o, &err),
+                     0);
+    assert_int_equal(o.start, START_COPY);
+    assert_int_equal(stream_options_parse(f->a, STR("{\"start\":\"copy\"}"),
+                                          &f->integration, &o, &err),
+                     0);
+    assert_int_equal(o.start, START_COPY);
+}
+
 /* A copy under way goes on while this stays the same: method and filter are looked at by
  * the plan, and have no part in how a row is written. */
 static void the_row_policy_knows_only_values(void **state)
@@ -172,6 +235,8 @@ int main(void)
         TEST(what_a_table_says_is_stronger),
         TEST(a_look_back_that_was_given_stays_given),
         TEST(mistakes_name_the_option),
+        TEST(a_start_is_a_word_or_a_place),
+        TEST(a_start_counts_for_what_follows_the_log),
         TEST(the_row_policy_knows_only_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
