@@ -50,6 +50,8 @@ struct stream {
     struct stream_options options;      /* plan */
     enum join_kind join;                /* plan: what its rows become */
     uint64_t live_version; /* plan: of the table that a join changes or adds to */
+    uint64_t still_live;   /* plan: by log: its live version, which is followed until the
+                              copy of the next one joins; 0: it is not */
     uint64_t definition;   /* plan: see key_bookmark.definition; 0: nothing special */
     bool by_key;           /* plan: pages in order of the replication key */
     struct key_bookmark before; /* plan: what the read before left; no anchors: none */
@@ -74,15 +76,13 @@ struct stream {
     struct error why;               /* [lock] of PHASE_FAILED */
 
     atomic_uint generation;
-    atomic_bool failed;  /* readers leave it alone */
-    atomic_bool joined;  /* the loader saw the join committed */
-    bool resumed;        /* plan: goes on from an earlier job */
-    bool orphan;         /* plan: only an unfinished copy to drop, nothing to read */
-    bool by_log;         /* plan: followed by the log */
-    bool log_live;       /* plan: its live version is, so nothing is copied */
-    uint64_t still_live; /* plan: its live version, which is followed until the copy of
-                            the next one joins; 0: it is not */
-    atomic_bool live_failed; /* that one failed at loading; the copy goes on */
+    atomic_bool failed;      /* readers leave it alone */
+    atomic_bool joined;      /* the loader saw the join committed */
+    bool resumed;            /* plan: goes on from an earlier job */
+    bool orphan;             /* plan: only an unfinished copy to drop, nothing to read */
+    bool by_log;             /* plan: followed by the log */
+    bool log_live;           /* plan: its live version is, so nothing is copied */
+    atomic_bool live_failed; /* still_live failed at loading; the copy goes on */
     bool forgotten;    /* plan: it is in the lane, and nobody knows the shape that it has
                           at the lane's place */
     bool starts_empty; /* plan: by log: its rows are not copied (option start) */

@@ -47,7 +47,7 @@ class Writer(threading.Thread):
     def run(self):
         c = self.of.server.connect(database=self.of.database)
         try:
-            while not self.stop.wait(0.02):
+            while self.done == 0 or not self.stop.wait(0.02):  # one step at least, however soon the end comes
                 self.step(c, next(self.of.numbers))
                 self.done += 1
         except Exception as e:  # told by end()

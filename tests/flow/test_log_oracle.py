@@ -1,5 +1,6 @@
 """Log-based copies under a random workload: the job is started, killed and resumed at random moments, catching up and
-following, and whenever one looks the copy is a state that the source had; at the end it is the last one.
+following, tables are reset in between, and whenever one looks the copy is a state that the source had, also of what is
+copied anew meanwhile; at the end it is the last one.
 
 TEST_SEEDS     how many seeds, default 12; of them half on MariaDB, a quarter each on MySQL with GTIDs and without
 TEST_KIND      all seeds on this kind of server: mariadb, mysql or mysql-plain, which has no GTIDs
@@ -128,6 +129,13 @@ class Job:
                 os.kill(pid, signal.SIGKILL)
         self.tailrace.finish(p, 30)
 
+    def reset(self, rng, tables):
+        """Of some tables or of all, before any run too: then nothing is there to reset."""
+        which = rng.sample(tables, 2) if rng.random() < 0.7 else []
+        for table in which or [None]:
+            self.tailrace.run("reset", "x", *([table] if table else [])).expect(exits.OK, exits.CONFIG)
+        return f"reset {' '.join(which) or 'all'}"
+
     def once(self):
         way = self.rng.choice((self.catch_up, self.killed, self.killed, self.follow_and_kill, self.follow_and_stop))
         return way() or way.__name__
@@ -149,7 +157,7 @@ def server_for(seed, own_server):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_copy_is_always_a_state_of_the_source(seed, own_server, make_workload, tailrace):
-    server, rng = server_for(seed, own_server), random.Random(f"{seed} job")
+    server, rng, resets = server_for(seed, own_server), random.Random(f"{seed} job"), random.Random(f"{seed} reset")
     w = make_workload(server, seed, classes=classes(), writers=3 if seed % 6 == 0 else 1)
     judge = Judge(w, tailrace)
     job = Job(tailrace, server.url(w.database, user="app"), rng)
@@ -159,6 +167,8 @@ def test_the_copy_is_always_a_state_of_the_source(seed, own_server, make_workloa
         # A first run that may be killed, one that ends, and others; each while the source changes.
         for i in range(RUNS):
             writers.go(STEPS // RUNS)
+            if resets.random() < 0.6:
+                ways.append(job.reset(resets, sorted(w.selected)))
             committed = w.n
             ways.append(job.once() if i != 1 else job.catch_up())
             print(f"commit {committed}: {ways[-1]}, commit {w.n}", flush=True)
