@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum value_kind {
@@ -49,6 +50,13 @@ static_assert(sizeof(struct value) == 16,
 static inline struct str value_str(const struct value *v)
 {
     return (struct str){ v->as.bytes, v->len };
+}
+
+/* as.bytes is what it has; else it is a scalar, or nothing. */
+static inline bool value_has_bytes(const struct value *v)
+{
+    return (v->kind >= VALUE_DECIMAL && v->kind <= VALUE_JSON) ||
+           v->kind == VALUE_BAD_DATE || v->kind == VALUE_INVALID;
 }
 
 static inline struct value value_of_bytes(enum value_kind kind, struct str s)

@@ -96,8 +96,8 @@ static void look_at_images(struct checker *c)
         explain(
             c,
             STR("Rows come without some of their columns. Updates are completed from "
-                "the destination; a table is copied again after an INSERT that leaves "
-                "columns out, and tables without a key cannot be followed."),
+                "the destination; rows of which an INSERT leaves columns out are read "
+                "again by key, and tables without a key cannot be followed."),
             check_mend_setting(f, "binlog_row_image", "FULL", false));
     find(c, f->ability.names_in_map ? CHECK_OK : CHECK_WARN, "binlog_row_metadata",
          setting_or(c, "binlog_row_metadata"));

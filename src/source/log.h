@@ -105,7 +105,10 @@ struct log_item {
     /* Cells of all columns of the watched shape, valid until the next call. What is not
      * selected is VALUE_ABSENT, except the key; so is what the server did not log and
      * `before` does not have. An insert has no before, a delete no after (NULL). An
-     * update may change the key. Keys are always there, and all columns of an insert. */
+     * update may change the key. Keys are always there, and all columns of a table
+     * without one. Columns that an insert, or an update that changes the key, does not
+     * have stand nowhere in the log: read the row again by its key (source/reread.h),
+     * and count nothing before the log is read up to where it ended behind that. */
     const struct value *before, *after;
     int64_t at; /* commit time, microseconds since 1970: MySQL 8 the original one. A row
                    where the log has none: when its transaction was written */

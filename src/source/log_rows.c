@@ -174,13 +174,14 @@ static void fill_after(const struct log_reader *r, const struct table_schema *sh
             r->after[i] = r->before[i];
 }
 
-/* The first column of the image that must be there and is not. */
+/* The first column of the image that must be there and is not: of the key, without one
+ * any. */
 static const struct column *missing(const struct table_schema *shape,
-                                    const struct value *cells, bool all)
+                                    const struct value *cells)
 {
     for (unsigned i = 0; i < shape->column_count; i++) {
         const struct column *c = &shape->columns[i];
-        bool wanted = c->key_ordinal != 0 || all || shape->key_count == 0;
+        bool wanted = c->key_ordinal != 0 || shape->key_count == 0;
         if (c->selected && c->companion == 0 && wanted && cells[i].kind == VALUE_ABSENT)
             return c;
     }
@@ -232,9 +233,9 @@ static bool check_row(struct log_reader *r, const struct log_rows *s, struct log
         fill_after(r, shape);
     }
     if (c == NULL && kind != ROWS_INSERT)
-        c = missing(shape, r->before, false);
+        c = missing(shape, r->before);
     if (c == NULL && kind != ROWS_DELETE)
-        c = missing(shape, r->after, kind == ROWS_INSERT);
+        c = missing(shape, r->after);
     if (c == NULL)
         return true;
     log_change(r, w, LOG_LOST,

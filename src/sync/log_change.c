@@ -175,6 +175,8 @@ int log_change_apply(struct log_lane *l, const struct log_item *item, struct err
     }
     if (t == NULL || t->state == LOG_TABLE_OUT)
         return 0;
+    if (log_reread_waits(l)) /* no place before this change is one to capture at */
+        return log_reread_give_up(l, t, item, err);
     /* invariant 4: what was read before is an epoch of its own; in the middle of a
      * transaction the table is lost and all is read again */
     if (!l->mid && log_epoch_seal(l, false, err) != 0)

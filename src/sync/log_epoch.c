@@ -131,8 +131,12 @@ int log_epoch_flush(struct log_lane *l, struct log_table *t, struct error *err)
 {
     if (t->block == NULL && t->rejected == NULL)
         return 0;
+    log_reread_spoil(l);
     if (log_epoch_open(l, err) != 0)
         return -1;
+    t->epoch_rows += t->rows;
+    t->epoch_rejected += t->rejected_rows;
+    t->rows = t->rejected_rows = 0;
     int index = log_epoch_touch(l, t);
     put_shape(l, t);
     if (t->block != NULL) {
@@ -145,6 +149,13 @@ int log_epoch_flush(struct log_lane *l, struct log_table *t, struct error *err)
         t->block = NULL;
     }
     return t->rejected == NULL ? 0 : add_rejects(l, t, err);
+}
+
+void log_epoch_count(struct log_lane *l, struct log_table *t)
+{
+    size_t now = t->block == NULL ? 0 : t->block->bytes.len;
+    l->open_bytes += now - t->counted_bytes;
+    t->counted_bytes = now;
 }
 
 int log_epoch_bound(struct log_lane *l, struct error *err)
@@ -178,9 +189,10 @@ static void count_rows(struct log_lane *l)
 {
     for (size_t i = 0; i < l->table_count; i++) {
         struct log_table *t = &l->tables[i];
-        atomic_fetch_add(&t->stream->rows_read, t->rows);
-        atomic_fetch_add(&t->stream->rows_rejected, t->rejected_rows);
-        t->rows = t->rejected_rows = 0;
+        atomic_fetch_add(&t->stream->rows_read, t->epoch_rows);
+        atomic_fetch_add(&t->stream->rows_rejected, t->epoch_rejected);
+        t->epoch_rows = t->epoch_rejected = 0;
+        t->reread = false;
         t->actions = 0;
         t->action_number = t->action_at = 0;
         t->was_held = t->announce = false;
@@ -189,27 +201,33 @@ static void count_rows(struct log_lane *l)
     l->pending = false;
 }
 
-static int flush_all(struct log_lane *l, struct error *err)
+int log_epoch_flush_all(struct log_lane *l, struct error *err)
 {
     for (size_t i = 0; i < l->table_count; i++)
         if (log_epoch_flush(l, &l->tables[i], err) != 0)
             return -1;
-    return l->pending ? log_epoch_open(l, err) : 0;
+    return 0;
 }
 
 int log_epoch_seal(struct log_lane *l, bool even_empty, struct error *err)
 {
     CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)256 << 20);
-    struct str to = log_position_format(a, log_reader_position(l->reader));
+    int64_t last = 0;
+    const struct log_position *place = log_reread_place(l, &last);
+    bool earlier = place != NULL; /* what was read behind it stays for the next one */
+    struct str to =
+        log_position_format(a, earlier ? place : log_reader_position(l->reader));
     bool moved = !str_eq(to, str_of(l->captured));
-    if (flush_all(l, err) != 0)
+    if ((!earlier && log_epoch_flush_all(l, err) != 0) ||
+        (l->pending && log_epoch_open(l, err) != 0))
         return -1;
     if (l->epoch == NULL && !(even_empty && moved))
         return 0;
     if (log_epoch_open(l, err) != 0)
         return -1;
     uint64_t bytes = epoch_bytes(l->epoch), rows = epoch_rows(l->epoch);
-    if (epoch_seal(l->epoch, str_of(l->captured), to, l->numbers.next - 1, err) != 0)
+    if (epoch_seal(l->epoch, str_of(l->captured), to,
+                   earlier ? last : l->numbers.next - 1, err) != 0)
         return -1;
     l->epoch = NULL;
     count_rows(l);
@@ -231,6 +249,7 @@ void log_epoch_drop(struct log_lane *l)
     l->open_bytes = 0;
     l->now_count = 0;
     l->mid = false;
+    log_reread_drop(l);
     for (size_t i = 0; i < l->table_count; i++) {
         log_table_drop_rows(&l->tables[i]);
         l->tables[i].actions &= ACTION_PARK | ACTION_GONE | ACTION_ABANDON;
@@ -245,7 +264,7 @@ bool log_epoch_is_due(const struct log_lane *l)
 {
     const struct sync_options *o = l->config.plan->options;
     int64_t now = clock_mono_us();
-    if (l->epoch == NULL && l->open_bytes == 0 && !l->pending)
+    if (l->epoch == NULL && l->open_bytes == 0 && !l->pending && !log_reread_waits(l))
         return now - l->sealed_at >= MOVE_US;
     int64_t age = o->epoch_age_us;
     if (l->config.follow) {

@@ -41,6 +41,7 @@ struct log_lane *log_lane_new(const struct log_lane_config *config)
     l->numbers.next = clock_wall_us() * 1000;
     if (l->numbers.next <= config->last_sequence) /* the clock was set back */
         l->numbers.next = config->last_sequence + 1;
+    l->reread = log_reread_new();
     l->tables = xcalloc(config->stream_count + 1, sizeof *l->tables);
     l->now = xcalloc(config->stream_count + 1, sizeof(struct log_table *));
     l->sealed_at = clock_mono_us();
@@ -67,6 +68,7 @@ void log_lane_free(struct log_lane *l)
         return;
     epoch_abort(l->epoch);
     log_reader_close(l->reader);
+    log_reread_free(l->reread);
     for (size_t i = 0; i < l->table_count; i++)
         log_table_done(&l->tables[i]);
     free(l->tables);
@@ -246,28 +248,15 @@ static bool is_wanted(struct log_lane *l, struct log_table *t, uint32_t number)
     return false;
 }
 
-static void count_bytes(struct log_lane *l, struct log_table *t)
-{
-    size_t now = t->block == NULL ? 0 : t->block->bytes.len;
-    l->open_bytes += now - t->counted_bytes;
-    t->counted_bytes = now;
-}
-
 /* 0, -1, or 1: what was taken must be read again. */
-static int take_row(struct log_lane *l, const struct log_item *item, struct error *err)
+static int take_images(struct log_lane *l, struct log_table *t,
+                       const struct log_item *item, struct error *err)
 {
-    struct log_table *t = table_of(l, item->table);
+    size_t row_limit = l->config.plan->options->row_limit;
     unsigned column = 0;
     const char *why = NULL;
-    if (!is_wanted(l, t, item->table))
-        return 0;
-    if (l->epoch == NULL && l->open_bytes == 0)
-        l->began_at = clock_mono_us();
-    l->mid = true;
-    log_change_touch(l, t);
     for (;;) {
-        switch (log_table_take(t, item, &l->numbers, l->config.plan->options->row_limit,
-                               &column, &why)) {
+        switch (log_table_take(t, item, &l->numbers, row_limit, &column, &why)) {
         case LOG_PROMOTE: {
             int rc = log_change_promote(l, t, column, err);
             if (rc != 0)
@@ -276,13 +265,29 @@ static int take_row(struct log_lane *l, const struct log_item *item, struct erro
         }
         case LOG_UNTAKEN:
             return log_change_lose(l, t, str_of(why), ACTION_PARK);
+        case LOG_PARTLY:
+            return log_reread_want(l, t, item);
         case LOG_TAKEN:
-            break;
+            return 0;
         }
-        break;
     }
-    count_bytes(l, t);
-    if (atomic_load(&t->stream->rows_rejected) + t->rejected_rows >
+}
+
+static int take_row(struct log_lane *l, const struct log_item *item, struct error *err)
+{
+    struct log_table *t = table_of(l, item->table);
+    if (!is_wanted(l, t, item->table))
+        return 0;
+    if (l->epoch == NULL && l->open_bytes == 0 && !log_reread_waits(l))
+        l->began_at = clock_mono_us();
+    l->mid = true;
+    log_change_touch(l, t);
+    log_reread_see(l, t, item);
+    int rc = take_images(l, t, item, err);
+    if (rc != 0)
+        return rc;
+    log_epoch_count(l, t);
+    if (atomic_load(&t->stream->rows_rejected) + t->rejected_rows + t->epoch_rejected >
         l->config.plan->options->quarantine_limit)
         return log_change_lose(l, t,
                                STR("more rows could not be represented than "
@@ -307,12 +312,32 @@ static void take_end(struct log_lane *l)
     pthread_mutex_unlock(&l->lock);
 }
 
-static bool end_is_reached(struct log_lane *l)
+static bool end_is_reached(struct log_lane *l, const struct log_position *place)
 {
     if (!l->ending)
         take_end(l);
-    return l->ending && !l->joined &&
-           log_position_reached(log_reader_position(l->reader), &l->end_at);
+    return l->ending && !l->joined && log_position_reached(place, &l->end_at);
+}
+
+/* Tables are to be copied by another round. */
+static bool is_to_leave(const struct log_lane *l)
+{
+    return l->config.follow && (l->lost > 0 || l->created) && l->joined;
+}
+
+/* What was read up to here, or up to log_reread_place(). 1: this was the last epoch. */
+static int capture(struct log_lane *l, bool end, struct error *err)
+{
+    if (end) {
+        l->joined = true;
+        if (log_change_join(l, err) != 0)
+            return -1;
+        if (!l->config.follow)
+            return 1;
+    }
+    if (log_epoch_seal(l, true, err) != 0)
+        return -1;
+    return is_to_leave(l) ? 1 : 0;
 }
 
 /* A person has resumed a table that was parked: the next round takes it up. */
@@ -340,20 +365,29 @@ static int committed(struct log_lane *l, const struct log_item *item, struct err
     for (size_t i = 0; i < l->now_count; i++)
         log_change_remember(l, l->now[i]);
     l->now_count = 0;
-    if (end_is_reached(l)) {
-        l->joined = true;
-        if (log_change_join(l, err) != 0)
-            return -1;
-        if (!l->config.follow)
-            return 1;
-    }
-    if (log_epoch_is_due(l) && log_epoch_seal(l, true, err) != 0)
-        return -1;
     look_for_resumed(l);
-    bool leave = l->config.follow && (l->lost > 0 || l->created) && l->joined;
-    if (!leave)
-        return 0;
-    return log_epoch_seal(l, true, err) == 0 ? 1 : -1;
+    for (;;) {
+        bool end = end_is_reached(l, log_reader_position(l->reader));
+        bool due = end || is_to_leave(l) || log_epoch_is_due(l);
+        switch (log_reread_step(l, due, err)) {
+        case LOG_REREAD_FAILED:
+            return -1;
+        case LOG_REREAD_AGAIN:
+            return read_again(l, err);
+        case LOG_REREAD_WAITS:
+            return 0;
+        case LOG_REREAD_NOTHING:
+            return due ? capture(l, end, err) : 0;
+        case LOG_REREAD_PLACE:
+            break;
+        }
+        int64_t last = 0;
+        end = end_is_reached(l, log_reread_place(l, &last));
+        int rc = capture(l, end, err);
+        log_reread_captured(l);
+        if (rc != 0)
+            return rc;
+    }
 }
 
 /* A connection that is lost again and again at the same place is lost for good. */
@@ -397,7 +431,7 @@ static int handle(struct log_lane *l, const struct log_item *item, struct error 
 static int stop(struct log_lane *l, struct error *err)
 {
     *err = (struct error){ 0 };
-    if (l->mid || l->reader == NULL) {
+    if (l->mid || l->reader == NULL || log_reread_waits(l)) {
         log_epoch_drop(l);
         return 0;
     }
@@ -419,7 +453,10 @@ static int run(struct log_lane *l, struct error *err)
         else if (rc >= 0)
             rc = handle(l, &item, err);
         if (rc < 0)
-            return cancel_requested(l->config.hard) != CANCEL_NONE ? stop(l, err) : -1;
+            return err->code == ERR_CANCELLED ||
+                           cancel_requested(l->config.hard) != CANCEL_NONE
+                       ? stop(l, err)
+                       : -1;
         if (rc == 1)
             return 0;
     }
@@ -430,6 +467,7 @@ int log_lane_run(struct log_lane *l, struct error *err)
     int rc = run(l, err);
     if (rc != 0)
         log_epoch_drop(l);
+    log_reread_end(l);
     log_reader_close(l->reader);
     l->reader = NULL;
     tell(l, &l->ended);

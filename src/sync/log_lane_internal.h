@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "sync/log_lane.h"
+#include "sync/log_reread.h"
 #include "sync/log_table.h"
 
 #include <pthread.h>
@@ -20,8 +21,9 @@ struct log_lane {
     struct log_table *tables;  /* owned */
     size_t table_count;
     struct log_numbers numbers;
-    struct log_position seen; /* config.seen: file and offset, in the arena */
-    char *captured;           /* owned: position text of the last capture */
+    struct log_reread *reread; /* owned */
+    struct log_position seen;  /* config.seen: file and offset, in the arena */
+    char *captured;            /* owned: position text of the last capture */
 
     struct epoch_writer *epoch; /* owned; NULL between epochs */
     uint64_t number;
@@ -59,11 +61,16 @@ int log_epoch_touch(struct log_lane *l, struct log_table *t);
 /* Its rows so far go into the epoch. */
 int log_epoch_flush(struct log_lane *l, struct log_table *t, struct error *err);
 
+/* Rows were added to its block. */
+void log_epoch_count(struct log_lane *l, struct log_table *t);
+
+int log_epoch_flush_all(struct log_lane *l, struct error *err);
+
 /* Flush the fullest tables until rows in blocks take no more than queue_bytes. */
 int log_epoch_bound(struct log_lane *l, struct error *err);
 
-/* Capture everything up to the reader's position. An epoch without streams is captured
- * too when the position has moved and `even_empty`. */
+/* Capture everything up to the reader's position, or to log_reread_place(). An epoch
+ * without streams is captured too when the position has moved and `even_empty`. */
 int log_epoch_seal(struct log_lane *l, bool even_empty, struct error *err);
 
 /* Forget the open epoch and all rows that are in none. */

@@ -74,8 +74,7 @@ static bool same_cell(const struct value *a, const struct value *b)
     }
 }
 
-/* The two images are of one row of the destination. */
-static bool same_key(const struct log_table *t, const struct log_item *row)
+bool log_table_same_key(const struct log_table *t, const struct log_item *row)
 {
     if (t->shape->schema->key_count == 0)
         return false;
@@ -118,34 +117,60 @@ struct image {
     int64_t at;
 };
 
-static enum log_taken take_image(struct log_table *t, const struct image *image,
-                                 struct log_numbers *numbers, size_t row_limit,
-                                 unsigned *column)
+/* The row in t->cells. */
+static enum log_taken encode(struct log_table *t, const struct row_meta *meta,
+                             size_t row_limit, unsigned *column)
 {
     struct encode_fault fault = { 0 };
-    struct row_meta meta = { .op = image->op,
-                             .sequence = numbers->next,
-                             .at = image->at };
-    (void)project(t, image->cells);
     if (t->block == NULL)
         t->block = block_new(t->stream->index, t->shape->schema, row_limit);
     enum encode_result result =
-        encode_row(t->shape->encode, t->block, &meta, t->cells, &fault);
+        encode_row(t->shape->encode, t->block, meta, t->cells, &fault);
     if (result == ENCODE_PROMOTE) {
         *column = fault.column;
         return LOG_PROMOTE;
     }
     if (result == ENCODE_TOO_BIG)
         fault.column = UINT16_MAX;
-    if (result != ENCODE_OK && !delete_by_key(t, &meta))
-        reject(t, &fault, image->at);
-    numbers->next++;
+    if (result != ENCODE_OK && !delete_by_key(t, meta))
+        reject(t, &fault, meta->at);
     t->rows++;
     t->block->source_rows++;
-    t->block->read_at = image->at;
+    t->block->read_at = meta->at;
     if (t->block->first_at == 0)
-        t->block->first_at = image->at;
+        t->block->first_at = meta->at;
     return LOG_TAKEN;
+}
+
+static enum log_taken take_image(struct log_table *t, const struct image *image,
+                                 struct log_numbers *numbers, size_t row_limit,
+                                 unsigned *column)
+{
+    struct row_meta meta = { .op = image->op,
+                             .sequence = numbers->next,
+                             .at = image->at };
+    (void)project(t, image->cells);
+    enum log_taken taken = encode(t, &meta, row_limit, column);
+    numbers->next += taken == LOG_TAKEN ? 1 : 0;
+    return taken;
+}
+
+enum log_taken log_table_put(struct log_table *t, const struct value *cells,
+                             int64_t sequence, int64_t at, size_t row_limit,
+                             unsigned *column)
+{
+    struct row_meta meta = { .op = OP_INSERT, .sequence = sequence, .at = at };
+    for (unsigned i = 0; i < t->shape->schema->column_count; i++)
+        t->cells[i] =
+            t->from[i] == UINT16_MAX ? (struct value){ .kind = VALUE_NULL } : cells[i];
+    return encode(t, &meta, row_limit, column);
+}
+
+/* May a row of which columns are missing be read again by its key? Where every change is
+ * a row of its own, it must be the row as it was then. */
+static bool may_be_read_again(const struct log_table *t)
+{
+    return t->shape->schema->key_count > 0 && t->stream->options.load != LOAD_APPEND;
 }
 
 enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
@@ -158,10 +183,11 @@ enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
     if (row->op == LOG_DELETE)
         return take_image(t, &before, numbers, row_limit, column);
     if (row->op == LOG_UPDATE) {
-        in_place = same_key(t, row);
+        in_place = log_table_same_key(t, row);
         after.op = in_place ? OP_UPDATE : OP_INSERT;
     }
-    if (!in_place && !project(t, row->after)) {
+    bool whole = in_place || project(t, row->after);
+    if (!whole && !may_be_read_again(t)) {
         *why = row->op == LOG_INSERT
                    ? "a row was inserted of which the log does not have all columns "
                      "(binlog_row_image)"
@@ -174,6 +200,8 @@ enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
         if (taken != LOG_TAKEN)
             return taken;
     }
+    if (!whole)
+        return LOG_PARTLY;
     enum log_taken taken = take_image(t, &after, numbers, row_limit, column);
     t->half = taken == LOG_PROMOTE && row->op == LOG_UPDATE && !in_place;
     return taken;
@@ -185,8 +213,9 @@ void log_table_drop_rows(struct log_table *t)
     t->block = NULL;
     delivery_free(t->rejected);
     t->rejected = NULL;
-    t->rows = t->rejected_rows = 0;
-    t->in_transaction = t->half = false;
+    t->rows = t->rejected_rows = t->epoch_rows = t->epoch_rejected = 0;
+    t->in_transaction = t->half = t->reread = false;
+    t->waiting = 0;
 }
 
 void log_table_done(struct log_table *t)

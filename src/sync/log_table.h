@@ -54,17 +54,20 @@ struct log_table {
     bool announce;         /* the next epoch has its shape, with rows or without */
     int64_t action_number; /* TRUNCATE: its number and time */
     int64_t action_at;
-    bool was_held;                /* it joins, or is let go, in the open epoch */
-    struct str reason;            /* of PARK and GONE; lives in the lane's arena */
-    size_t counted_bytes;         /* of the block, as the lane has counted them */
-    uint64_t rows, rejected_rows; /* of the open epoch, not yet counted */
-    int64_t cut;                  /* see manifest_stream.cut */
-    struct log_past *past;        /* owned */
+    bool was_held;                       /* it joins, or is let go, in the open epoch */
+    struct str reason;                   /* of PARK and GONE; lives in the lane's arena */
+    size_t counted_bytes;                /* of the block, as the lane has counted them */
+    uint64_t rows, rejected_rows;        /* in no epoch yet */
+    uint64_t epoch_rows, epoch_rejected; /* of the open epoch, not yet counted */
+    int64_t cut;                         /* see manifest_stream.cut */
+    struct log_past *past;               /* owned */
     size_t past_count, past_cap;
     bool past_ended;     /* what comes now is behind the view */
     bool past_lost;      /* there were more than are remembered */
     bool in_transaction; /* rows of it were taken since the last commit */
     bool half;           /* of the row in hand the image before was taken already */
+    size_t waiting; /* rows that are read again by key, and not gone (log_reread.h) */
+    bool reread;    /* rows of the open epoch were, or are to be */
 };
 
 /* What became of a row. */
@@ -72,6 +75,8 @@ enum log_taken {
     LOG_TAKEN = 0, /* encoded or rejected */
     LOG_PROMOTE,   /* nothing was taken: *column is no boolean any more */
     LOG_UNTAKEN,   /* nothing was taken: the table cannot be followed, *why says so */
+    LOG_PARTLY,    /* what went was taken; of the row that came the log does not have all
+                      columns, so it is to be read by its key */
 };
 
 /* Numbers of rows. */
@@ -86,6 +91,15 @@ void log_table_set_shape(struct log_table *t, const struct table_schema *whole);
 enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
                               struct log_numbers *numbers, size_t row_limit,
                               unsigned *column, const char **why);
+
+/* The row that came, as it was read by its key: cells of the shape. sequence and at are
+ * those of its change. LOG_TAKEN or LOG_PROMOTE. */
+enum log_taken log_table_put(struct log_table *t, const struct value *cells,
+                             int64_t sequence, int64_t at, size_t row_limit,
+                             unsigned *column);
+
+/* The two images of an update are of one row of the destination. */
+bool log_table_same_key(const struct log_table *t, const struct log_item *row);
 
 /* Forget the rows that are not in an epoch yet. */
 void log_table_drop_rows(struct log_table *t);

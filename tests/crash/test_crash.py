@@ -24,7 +24,7 @@ POINTS = [line.split() for line in
           subprocess.run([ROOT / "tools/list-faults"], check=True, capture_output=True, text=True).stdout.splitlines()]
 # Those of `integration rm` have a test of their own, those of the log's changes another file (test_log_crash.py), and
 # those of joins that change a live table are not passed by full copies (tests/contract/test_sink_delta.c visits them).
-KILL_POINTS = [name for kind, name in POINTS if kind == "kill" and not name.startswith(("remove.", "merge.", "change."))]
+KILL_POINTS = [name for kind, name in POINTS if kind == "kill" and not name.startswith(("remove.", "merge.", "change.", "reread."))]
 REMOVE_POINTS = [name for kind, name in POINTS if kind == "kill" and name.startswith("remove.")]
 ERRNO_POINTS = [name for kind, name in POINTS if kind == "errno"]
 # A block is a MiB of rows, and each of table t's eight becomes an epoch of its own.

@@ -21,7 +21,7 @@ LONG = os.environ.get("TEST_LONG") == "1"
 KILLS = int(os.environ.get("TEST_LOG_KILLS", "20" if LONG else "3"))
 # Of the other ways: what takes the live table's place, what is merged by key, what `reset` and `integration rm` do.
 POINTS = [p for p in crash.KILL_POINTS if p not in ("sink.reset", "sink.swapped")] + [
-    name for kind, name in crash.POINTS if kind == "kill" and name.startswith("change.")]
+    name for kind, name in crash.POINTS if kind == "kill" and name.startswith(("change.", "reread."))]
 # Those of a copy whose changes are held meanwhile.
 HELD = {"change.held", "change.held_applied", "change.joined", "sink.begun"}
 OPTIONS = ["--method=log", "--handover-wait=1s", "--epoch-bytes=16KiB", "--epoch-age=200ms"]
@@ -40,15 +40,15 @@ def servers(points):
 class Writer(threading.Thread):
     """Changes everything without end: rows come, change, change their key, and go; a table is emptied."""
 
-    def __init__(self, followed):
+    def __init__(self, followed, empties=True):
         super().__init__(daemon=True)
-        self.of, self.stop, self.failed, self.done = followed, threading.Event(), None, 0
+        self.of, self.stop, self.failed, self.done, self.empties = followed, threading.Event(), None, 0, empties
 
     def run(self):
         c = self.of.server.connect(database=self.of.database)
         try:
             while self.done == 0 or not self.stop.wait(0.02):  # one step at least, however soon the end comes
-                self.step(c, next(self.of.numbers))
+                self.step(c, next(self.of.numbers), self.empties)
                 self.done += 1
         except Exception as e:  # told by end()
             self.failed = e
@@ -56,14 +56,14 @@ class Writer(threading.Thread):
             c.close()
 
     @staticmethod
-    def step(c, i):
+    def step(c, i, empties=True):
         statements = ["BEGIN"]
         for table in ("t", "again"):
             statements += [f"INSERT INTO {table} VALUES ({i}, 0, 'new')", f"UPDATE {table} SET n = n + 1 WHERE id % 10 = {i % 10}",
                            f"UPDATE {table} SET id = -id WHERE id = {i - 3}", f"DELETE FROM {table} WHERE id = {i - 5}"]
         statements += [f"INSERT INTO bare VALUES ({i % 4}, 1), ({i % 4}, 1)", f"DELETE FROM bare WHERE a = {(i + 1) % 4} LIMIT 1",
                        f"INSERT INTO wiped VALUES ({i}, 1)", "COMMIT"]
-        for sql in statements + ["TRUNCATE wiped"] * (i % EMPTIED == 0):
+        for sql in statements + ["TRUNCATE wiped"] * (empties and i % EMPTIED == 0):
             c.query(sql)
 
     def end(self):
@@ -81,6 +81,7 @@ class Followed:
         d = self.database
         server.run(f"DROP DATABASE IF EXISTS {d}", f"CREATE DATABASE {d}",
                    *(f"CREATE TABLE {d}.{t} (id INT NOT NULL PRIMARY KEY, n INT, v VARCHAR(20))" for t in ("t", "again")),
+                   f"CREATE TABLE {d}.part (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT DEFAULT 7)",
                    f"CREATE TABLE {d}.bare (a INT, n INT)", f"CREATE TABLE {d}.wiped (id INT NOT NULL PRIMARY KEY, n INT)",
                    *(f"INSERT INTO {d}.{t} VALUES " + ", ".join(f"({i}, 0, 'first')" for i in range(1, 101)) for t in ("t", "again")))
 
@@ -96,6 +97,10 @@ class Followed:
             number = next(self.numbers)
         Writer.step(c, number)
         c.close()
+
+    def in_part(self):
+        """Rows that must be read again by key: the log does not have all their columns."""
+        self.server.run("SET SESSION binlog_row_image = 'MINIMAL'", f"INSERT INTO {self.database}.part () VALUES (), (), ()")
 
     def go_on(self):
         """A run without a fault: exact."""
@@ -138,8 +143,11 @@ def test_killed_at(where, followed_at, ends):
     if point in HELD:
         f.copy_again()
     f.all_kinds()
+    again = point.startswith("reread.")
+    if again:
+        f.in_part()
     env, statuses = ends()
-    writer = Writer(f)
+    writer = Writer(f, empties=not again)  # they are not, where a table is emptied first
     writer.start()
     result = f.program.finish(f.program.start(*f.arguments(), env={**env, "TAILRACE_FAULT": point}))
     writer.end()

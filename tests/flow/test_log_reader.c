@@ -223,7 +223,7 @@ static void images_with_little_are_filled_where_they_can_be(void **state)
     run("INSERT INTO u VALUES (3, 4)");
     expect(&f, "U t 1,- > 1,b\nC\nU t 1,- > 2,-\nC\nD t 2,-\nC\nI u 3,4\nC\n");
     run("INSERT INTO u (id) VALUES (4)");
-    assert_non_null(strstr(read_on(&f), "LOST u: the log has rows without column 'a'"));
+    expect(&f, "I u 4,-\nC\n"); /* to be read again by its key */
     run("DROP TABLE u");
     run("CREATE TABLE u (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1) VIRTUAL)");
     run("INSERT INTO u (id, a) VALUES (1, 1)");

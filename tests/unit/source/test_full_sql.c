@@ -3,6 +3,7 @@
 #include "row/position.h"
 #include "source/full.h"
 #include "source/full_internal.h"
+#include "source/reread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -267,12 +268,43 @@ static void integers_are_halved(void **state)
     arena_free(a);
 }
 
+/* The log's text is UTF-8; what is no ASCII is made the column's bytes by the server. */
+static void single_rows_are_asked_for_by_their_keys(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    struct buf sql;
+    const struct value first[] = {
+        { .as.i = -5, .kind = VALUE_INT },
+        { .as.bytes = "\xc3\xa4'", .len = 3, .kind = VALUE_TEXT }
+    };
+    const struct value second[] = { { .as.i = 7, .kind = VALUE_INT },
+                                    { .as.bytes = "x", .len = 1, .kind = VALUE_TEXT } };
+    const struct value *keys[] = { first, second };
+    buf_init(&sql, 65536);
+    assert_int_equal(reread_sql(&shape, keys, 2, &sql, &err), 0);
+    assert_string_equal(
+        buf_text(&sql),
+        "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` WHERE (`a` = -5 AND `b``c` = "
+        "CONVERT('\xc3\xa4\\'' USING `latin1`) COLLATE `latin1_swedish_ci`) OR "
+        "(`a` = 7 "
+        "AND `b``c` = _latin1 X'78' COLLATE latin1_swedish_ci)");
+    struct table_schema one = shape;
+    one.key_count = 1;
+    buf_clear(&sql);
+    assert_int_equal(reread_sql(&one, keys, 2, &sql, &err), 0);
+    assert_string_equal(buf_text(&sql),
+                        "SELECT `a`, `b``c`, `d` FROM `my``db`.`t` WHERE `a` IN (-5, 7)");
+    buf_done(&sql);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_page_has_no_bounds),
         cmocka_unit_test(one_view_has_neither_order_nor_limit),
         cmocka_unit_test(bounds_are_written_out),
+        cmocka_unit_test(single_rows_are_asked_for_by_their_keys),
         cmocka_unit_test(a_tuple_of_another_key_is_refused),
         cmocka_unit_test(no_part_escapes_its_literal),
         cmocka_unit_test(rows_without_the_column_are_no_rows_of_it),

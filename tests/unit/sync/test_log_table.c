@@ -125,7 +125,7 @@ static void without_a_key_each_update_is_both(void **state)
     expect(f, "D1 I1");
 }
 
-static void what_an_update_does_not_say_is_absent_and_an_insert_must_say_all(void **state)
+static void what_an_update_does_not_say_is_absent_and_of_an_insert_is_read(void **state)
 {
     struct fixture *f = *state;
     struct value a[COLUMNS], b[COLUMNS];
@@ -134,16 +134,39 @@ static void what_an_update_does_not_say_is_absent_and_an_insert_must_say_all(voi
     b[ON].kind = VALUE_ABSENT;
     assert_int_equal(take(f, LOG_UPDATE, a, b), LOG_TAKEN);
     expect(f, "U1?");
+    assert_int_equal(take(f, LOG_INSERT, NULL, b), LOG_PARTLY);
+    b[ID].as.i = 2;
+    assert_int_equal(take(f, LOG_UPDATE, a, b), LOG_PARTLY);
+    expect(f, "U1? D1");
+    f->st.options.load = LOAD_APPEND; /* every row as it was then: nobody has it */
     assert_int_equal(take(f, LOG_INSERT, NULL, b), LOG_UNTAKEN);
     assert_non_null(strstr(f->why, "inserted"));
-    b[ID].as.i = 2;
     assert_int_equal(take(f, LOG_UPDATE, a, b), LOG_UNTAKEN);
     assert_non_null(strstr(f->why, "key"));
-    expect(f, "U1?");
+    f->st.options.load = LOAD_MIRROR;
     b[LEFT_OUT].kind = VALUE_ABSENT; /* nobody asks for it */
     fill(b, 3, 1);
     assert_int_equal(take(f, LOG_INSERT, NULL, b), LOG_TAKEN);
-    expect(f, "U1? I3");
+    expect(f, "U1? D1 I3");
+}
+
+static void a_row_that_was_read_by_key_gets_the_number_of_its_change(void **state)
+{
+    struct fixture *f = *state;
+    struct value a[COLUMNS];
+    struct value read[2] = { { .as.i = 1, .kind = VALUE_INT },
+                             { .as.i = 5, .kind = VALUE_INT } };
+    fill(a, 2, 0);
+    f->numbers.next = 101; /* 100 is the row's */
+    assert_int_equal(log_table_put(&f->t, read, 100, 1, ROW_LIMIT, &f->column),
+                     LOG_PROMOTE);
+    read[1].as.i = 1;
+    assert_int_equal(log_table_put(&f->t, read, 100, 1, ROW_LIMIT, &f->column),
+                     LOG_TAKEN);
+    assert_int_equal(f->numbers.next, 101);
+    assert_int_equal(take(f, LOG_INSERT, NULL, a), LOG_TAKEN);
+    expect(f, "I1 I2");
+    assert_int_equal(f->t.rows, 2);
 }
 
 /* The image before was taken already when the one after turns out to need another type.
@@ -193,7 +216,9 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(without_a_key_each_update_is_both, begin, end),
         cmocka_unit_test_setup_teardown(
-            what_an_update_does_not_say_is_absent_and_an_insert_must_say_all, begin, end),
+            what_an_update_does_not_say_is_absent_and_of_an_insert_is_read, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_row_that_was_read_by_key_gets_the_number_of_its_change, begin, end),
         cmocka_unit_test_setup_teardown(a_promotion_in_the_middle_takes_no_image_twice,
                                         begin, end),
         cmocka_unit_test_setup_teardown(
