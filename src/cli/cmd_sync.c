@@ -12,6 +12,7 @@
 #include "sync/reset.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static enum exit_code exit_of_outcome(enum job_outcome o)
@@ -61,6 +62,19 @@ struct run_part {
     bool follow;
 };
 
+/* A hint with a command of this integration gives it as it is to be typed. */
+static void name_in_hint(struct cli *cli, struct str name, struct error *err)
+{
+    static const char stands_for_it[] = "reset NAME`";
+    const char *at = err->hint == NULL ? NULL : strstr(err->hint, stands_for_it);
+    if (at == NULL)
+        return;
+    err->hint = arena_text(cli->arena,
+                           arena_printf(cli->arena, "%.*sreset " STR_FMT "`%s",
+                                        (int)(at - err->hint), err->hint, STR_ARG(name),
+                                        at + sizeof stands_for_it - 1));
+}
+
 static int run_job(struct cli *cli, struct state *s, const struct integration *i,
                    const struct secret *password, const struct run_part *part,
                    struct error *err)
@@ -91,6 +105,7 @@ static int run_job(struct cli *cli, struct state *s, const struct integration *i
         log_error(LOG_WARN, "the report cannot be shown", &late);
     if (rc == 0)
         return (int)exit_of_outcome(result.outcome);
+    name_in_hint(cli, i->name, err);
     return result.target_fault && err->code != ERR_CANCELLED ? (int)EXIT_TARGET : -1;
 }
 

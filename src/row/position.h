@@ -139,7 +139,8 @@ struct log_position {
     struct str gtid;   /* MySQL: the set executed up to here; MariaDB: the last of each
                           domain; empty: not known */
     /* What stands right before `offset`: the last transaction, or the head of the file
-     * where it has none yet. bytes 0: nothing was read yet. */
+     * where it has none yet. What ends before `offset` is the head of the file, of a
+     * place behind which nothing was read yet. bytes 0: nothing is known. */
     struct str last_gtid;
     uint64_t last_start, last_bytes, last_hash;
     int64_t last_at; /* original commit time, or the event header's, microseconds */

@@ -150,6 +150,12 @@ const struct log_position *log_reader_position(struct log_reader *r);
 /* Cells whose bytes were no characters and were replaced, so far. */
 uint64_t log_reader_replaced(const struct log_reader *r);
 
+/* What proves a place behind which nothing was read yet: the head of its file, and the
+ * transaction before it, are looked at once and noted in *p; texts are in the arena. As
+ * far as the log still has them: a place may stay without. ERR_CANCELLED only. */
+int log_origin(const struct source *src, struct arena *a, struct log_position *p,
+               struct cancel *c, struct error *err);
+
 /* `have` is at or behind `end`: by file and offset where both are of one server, else by
  * GTIDs; false when it cannot be told. */
 bool log_position_reached(const struct log_position *have,

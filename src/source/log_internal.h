@@ -11,6 +11,8 @@
  *   log_rows.c    table maps and rows
  *   log_xa.c      transactions that are prepared first
  *   log_resume.c  standing behind a position, and proving it
+ *   log_origin.c  what proves a position that nothing was read behind
+ *   log_gone.c    why a place is not in the log any more
  */
 #ifndef SOURCE_LOG_INTERNAL_H
 #define SOURCE_LOG_INTERNAL_H
@@ -282,5 +284,25 @@ int log_resume(struct log_reader *r, int64_t patience_us, struct error *err);
 /* The place was not there: by GTID instead, if that can be. */
 int log_resume_by_gtid(struct log_reader *r, int64_t patience_us, struct error *err);
 int log_reconnect(struct log_reader *r, struct error *err);
+/* Is the server of the open feed by its UUID another one than the position's? */
+bool log_is_other_server(const struct log_reader *r);
+/* The order of two files of one log, "binlog.000123": by the number behind the last dot.
+ * False when the names differ otherwise. */
+bool log_file_order(struct str a, struct str b, int *order);
+
+/* --- log_origin.c */
+
+/* log_origin() over any feed, which stays the caller's. */
+int log_origin_over(struct log_feed *f, struct arena *a, struct log_position *p,
+                    struct cancel *c, struct error *err);
+
+/* --- log_gone.c */
+
+#define LOG_HINT_COPY \
+    "Reset the integration's log-based tables, so that they are copied again."
+
+/* The position's place is not in the log, and nothing else is known: ERR_POSITION that
+ * says what became of it. err holds what the server said, or nothing. */
+int log_say_gone(struct log_reader *r, struct error *err);
 
 #endif

@@ -18,9 +18,6 @@
 #define SETS_BYTES ((size_t)64 << 20)
 #define SHOWN_BYTES 200
 
-#define HINT_COPY \
-    "Reset the integration's log-based tables, so that they are copied again."
-
 /* --- positions that move ---------------------------------------------------------------
  */
 
@@ -150,6 +147,12 @@ static int settle(struct log_reader *r)
     return 0;
 }
 
+bool log_is_other_server(const struct log_reader *r)
+{
+    struct str uuid = r->feed->type->server(r->feed)->uuid;
+    return r->at.server[0] != '\0' && uuid.len > 0 && !str_eq(uuid, str_of(r->at.server));
+}
+
 /* What the server must have, and does not; what it no longer has. */
 static int refuse(const char *what, struct gtid_set *missing, struct error *err)
 {
@@ -159,20 +162,24 @@ static int refuse(const char *what, struct gtid_set *missing, struct error *err)
     size_t shown = text.len < SHOWN_BYTES ? text.len : SHOWN_BYTES;
     (void)error_set(err, ERR_POSITION, "%s: %.*s%s", what, (int)shown, buf_text(&text),
                     shown < text.len ? ", ..." : "");
-    err->hint = HINT_COPY;
+    err->hint = LOG_HINT_COPY;
     return -1;
 }
 
-static int compare_sets(const struct log_at *at, const struct gtid_set *executed,
+static int compare_sets(const struct log_reader *r, const struct gtid_set *executed,
                         const struct gtid_set *purged, struct error *err)
 {
+    const struct log_at *at = &r->at;
+    bool other = log_is_other_server(r);
     struct gtid_set rest = { 0 };
     int rc = 0;
     if (!gtid_set_is_subset(&at->set, executed)) {
         rc = gtid_set_copy(&at->set, &rest, err);
         if (rc == 0 && gtid_set_subtract(&rest, executed, err) == 0)
-            (void)refuse("the source has another history: it lacks transactions that "
-                         "were read from it",
+            (void)refuse(other ? "another server answers, with another history: it lacks "
+                                 "transactions that were read"
+                               : "the source has another history: it lacks transactions "
+                                 "that were read from it",
                          &rest, err);
         rc = -1;
     } else if (!gtid_set_is_subset(purged, &at->set)) {
@@ -219,7 +226,7 @@ static int start_by_set(struct log_reader *r, int64_t patience_us, struct error 
     if (rc == 0)
         rc = gtid_set_parse(text.purged, &purged, err);
     if (rc == 0)
-        rc = compare_sets(&r->at, &executed, &purged, err);
+        rc = compare_sets(r, &executed, &purged, err);
     if (rc == 0)
         rc = without_last(&r->at, &purged, &from, err);
     if (rc == 0)
@@ -281,7 +288,7 @@ static int start_by_domains(struct log_reader *r, int64_t patience_us, struct er
                        "the source has another history: its log ends at '" STR_FMT
                        "', before what was read from it",
                        STR_ARG(text.executed));
-        err->hint = HINT_COPY;
+        err->hint = LOG_HINT_COPY;
     }
     if (rc == 0)
         rc = start_in_domains(r, patience_us, err);
@@ -293,16 +300,8 @@ static int start_by_domains(struct log_reader *r, int64_t patience_us, struct er
 int log_resume_by_gtid(struct log_reader *r, int64_t patience_us, struct error *err)
 {
     struct log_at *at = &r->at;
-    if (!at->has_set && !at->has_maria) {
-        struct error cause = *err;
-        (void)error_set(err, ERR_POSITION,
-                        "the source's log does not have '%s' at %llu as it was read%s%s",
-                        at->file, (unsigned long long)at->offset,
-                        cause.code == ERR_NONE ? "" : ": ",
-                        cause.code == ERR_NONE ? "" : cause.text);
-        err->hint = cause.hint != NULL ? cause.hint : HINT_COPY;
-        return -1;
-    }
+    if (!at->has_set && !at->has_maria)
+        return log_say_gone(r, err);
     *err = (struct error){ 0 };
     int rc = at->has_set ? start_by_set(r, patience_us, err)
                          : start_by_domains(r, patience_us, err);
@@ -319,10 +318,12 @@ int log_resume_by_gtid(struct log_reader *r, int64_t patience_us, struct error *
 /* --- proof -----------------------------------------------------------------------------
  */
 
-/* Read what stands before the position again: 1 it is the same, 0 it is not, -1. */
+/* Read what stands before the position again: 1 it is the same, 0 it is not, -1. What
+ * ends before the position is the head of its file: the stream is behind that then. */
 static int prove(struct log_reader *r, int64_t patience_us, struct error *err)
 {
     const struct log_at *at = &r->at;
+    uint64_t proof_end = at->last_start + at->last_bytes;
     struct log_start s = { .file = str_of(at->file), .offset = at->last_start };
     struct event e;
     if (start(r, &s, patience_us, err) != 0)
@@ -337,14 +338,13 @@ static int prove(struct log_reader *r, int64_t patience_us, struct error *err)
             return 0;
         bool beat =
             e.header.type == HEARTBEAT_EVENT || e.header.type == HEARTBEAT_EVENT_V2;
-        if (beat && p->end < at->offset)
+        if (beat && p->end < proof_end)
             return 0; /* the log ends before */
         if (!p->real)
             continue;
         log_hash_event(&r->group.hash, &e);
-        if (p->end >= at->offset)
-            return p->end == at->offset && p->end - at->last_start == at->last_bytes &&
-                   log_hash_value(&r->group.hash) == at->last_hash;
+        if (p->end >= proof_end)
+            return p->end == proof_end && log_hash_value(&r->group.hash) == at->last_hash;
     }
 }
 
@@ -352,20 +352,21 @@ static int prove(struct log_reader *r, int64_t patience_us, struct error *err)
 static int resume_by_place(struct log_reader *r, int64_t patience_us, struct error *err)
 {
     const struct log_at *at = &r->at;
-    if (at->last_bytes > 0) {
+    bool proved = at->last_bytes > 0;
+    if (proved) {
         int same = prove(r, patience_us, err);
         r->settled = same > 0;
         if (same < 0 && (err->code == ERR_POSITION || err->code == ERR_PROTOCOL))
             return 0;
-        return same;
+        if (same <= 0 || at->last_start + at->last_bytes == at->offset)
+            return same;
     }
     struct log_start s = { .file = str_of(at->file), .offset = at->offset };
     if (start(r, &s, patience_us, err) != 0)
         return err->code == ERR_POSITION ? 0 : -1;
-    struct str uuid = r->feed->type->server(r->feed)->uuid;
-    bool other =
-        at->server[0] != '\0' && uuid.len > 0 && !str_eq(uuid, str_of(at->server));
-    return !other;
+    if (proved)
+        return 1;
+    return !log_is_other_server(r);
 }
 
 int log_resume(struct log_reader *r, int64_t patience_us, struct error *err)
@@ -402,9 +403,7 @@ int log_reconnect(struct log_reader *r, struct error *err)
 /* --- order -----------------------------------------------------------------------------
  */
 
-/* "binlog.000123": the number behind the last dot; false when the names differ otherwise.
- */
-static bool file_order(struct str a, struct str b, int *order)
+bool log_file_order(struct str a, struct str b, int *order)
 {
     uint64_t numbers[2];
     struct str names[2] = { a, b };
@@ -450,8 +449,8 @@ static bool maria_reached(struct str have, struct str end)
 bool log_position_reached(const struct log_position *have, const struct log_position *end)
 {
     int order = 0;
-    bool ordered =
-        str_eq(have->server, end->server) && file_order(have->file, end->file, &order);
+    bool ordered = str_eq(have->server, end->server) &&
+                   log_file_order(have->file, end->file, &order);
     if (ordered && (order > 0 || (order == 0 && have->offset >= end->offset)))
         return true;
     if (end->gtid.len == 0)

@@ -77,7 +77,9 @@ static int find_start(struct job *j, bool going_on, struct log_position *from,
     const struct lane_mark *m = job_lane_mark(j, LANE_LOG);
     *first = !going_on || m == NULL || m->position.len == 0;
     if (*first)
-        return job_start_first(j, from, err);
+        return job_start_first(j, from, err) == 0
+                   ? log_origin(j->source, j->arena, from, j->cancel, err)
+                   : -1;
     return log_position_parse(j->arena, m->position, from, err);
 }
 

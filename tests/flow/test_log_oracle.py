@@ -27,7 +27,7 @@ SEEDS = range(FIRST, FIRST + int(os.environ.get("TEST_SEEDS", "12")))
 STEPS = int(os.environ.get("TEST_STEPS", "60"))
 TINY = ["--method=log", "--page-bytes=4KiB", "--epoch-bytes=1KiB", "--epoch-age=100ms"]
 RUNS = int(os.environ.get("TEST_RUNS", "3"))
-PATIENCE = 60
+PATIENCE = 180
 STREAM = (exits.OK, exits.PARTIAL)
 
 

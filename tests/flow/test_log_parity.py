@@ -301,7 +301,7 @@ def test_a_purged_log_stops_the_job_and_says_what_to_do(own_server, make_databas
 
     wait_until(purged)
     before = tailrace.rows("SELECT count(*), max(_sdc_sequence) FROM x.t")
-    tailrace.run("run", "x").fails(exits.SOURCE, ("purged", "could not find"), "tailrace reset")
+    tailrace.run("run", "x").fails(exits.SOURCE, "purged", "tailrace reset x")
     assert tailrace.rows("SELECT count(*), max(_sdc_sequence) FROM x.t") == before
     tailrace.run("reset", "x").expect(exits.OK)
     again(tailrace)
@@ -318,7 +318,7 @@ def test_a_position_past_the_end_is_another_history(own_server, make_database, t
     start(tailrace, server, database, user="app")  # may lock tables, where there are no GTIDs
     server.run("RESET MASTER" if server.mariadb else "RESET BINARY LOGS AND GTIDS")
     server.run(f"INSERT INTO {database}.t VALUES (7, 'new history', 7)")
-    tailrace.run("run", "x").fails(exits.SOURCE, "tailrace reset")
+    tailrace.run("run", "x").fails(exits.SOURCE, "another history", "tailrace reset x")
     tailrace.run("reset", "x").expect(exits.OK)
     again(tailrace)
     exact(tailrace, server, database)
