@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/emit.h"
 #include "cli/cli.h"
+#include "cli/schema_pending.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -14,6 +15,9 @@ static const struct option SCHEMA_OPTIONS[] = {
     { "shape", OPTION_INT, "0", 0, 0, NULL,
       "Print this version's schema and nothing else, ready for Avro tools; 0 prints "
       "all." },
+    { "pending", OPTION_BOOL, "no", 0, 0, NULL,
+      "Ask the source, and show what its columns would change at the destination. "
+      "Nothing is changed." },
     { 0 },
 };
 
@@ -149,10 +153,20 @@ static int run_schema(struct cli *cli, struct error *err)
 {
     CLEANUP(buf_done) struct buf out;
     buf_init(&out, OUTPUT_BYTES);
+    if (option_number(cli->values, "shape") > 0 &&
+        (cli->operand_count < 2 || option_bool(cli->values, "pending"))) {
+        (void)error_set(err, ERR_CONFIG, "--shape needs a TABLE, and no --pending");
+        err->hint = "Run the command with --help to see what it does.";
+        return EXIT_USAGE;
+    }
     struct state *s = cli_state(cli, err);
     if (s == NULL)
         return -1;
-    int rc = print_schema(cli, s, &out, err);
+    bool pending = option_bool(cli->values, "pending");
+    struct str table =
+        cli->operand_count > 1 ? str_of(cli->operands[1]) : (struct str){ 0 };
+    int rc = pending || table.len == 0 ? schema_pending(cli, s, table, pending, &out, err)
+                                       : print_schema(cli, s, &out, err);
     state_close(s);
     if (rc != 0 || buf_check(&out, "the schema as text", err) != 0)
         return -1;
@@ -162,18 +176,25 @@ static int run_schema(struct cli *cli, struct error *err)
 
 const struct command cmd_schema = {
     .name = "schema",
-    .operands = "NAME TABLE",
-    .summary = "show the Avro schema of each version of a table",
+    .operands = "NAME [TABLE]",
+    .summary = "show the shapes of tables, and what is to change in them",
     .text =
-        "Prints the record of the table's columns as Avro has it, for every shape that "
+        "With NAME alone the columns of the destination's tables. With --pending what "
+        "the source's columns, as they are now, would change there, and what is done "
+        "then: in place, copied again, parked, or the run stops (see the options "
+        "on_...). It is a forecast: a column that was renamed looks like one dropped and "
+        "one new, and for tables that follow the log its statements decide.\n\n"
+        "With TABLE prints the record of the table's columns as Avro has it, for every "
+        "shape that "
         "the table had in runs of this integration, oldest first. Names, types and "
         "attributes of the source stand beside each field.\n\n"
         "TABLE is DATABASE.TABLE, or the table alone when only one database has it.\n\n"
         "Examples:\n"
+        "  tailrace schema shop --pending\n"
         "  tailrace schema shop orders\n"
         "  tailrace schema shop shop.orders --shape 2 > orders.avsc\n",
     .options = SCHEMA_OPTIONS,
-    .min_operands = 2,
+    .min_operands = 1,
     .max_operands = 2,
     .run = run_schema,
 };

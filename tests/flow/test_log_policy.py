@@ -175,7 +175,9 @@ def test_a_change_that_is_to_fail_stops_the_run_before_it(either_server, make_da
         tailrace.run("run", "x").fails(exits.SOURCE, option, f"{database}.{option}", "fail")
         ids = copied(tailrace, "other")[0]
         assert 10 + i in ids and 20 + i not in ids
-        tailrace.run("select", "x", f"{database}.{option}", flag(option), "recopy", "--offline").expect(exits.OK)
+        tailrace.run("select", "x", f"{database}.{option}", flag(option), "park", "--offline").expect(exits.OK)
+    tailrace.run("run", "x").expect(exits.PARTIAL)
+    tailrace.run("resume", "x").expect(exits.OK)
     tailrace.run("run", "x").expect(exits.OK)
     tailrace.exact(server, database, way="log", tables=[*at_once, "other"])
     server.run(CHANGES[last].format(t=f"{database}.{last}"), f"INSERT INTO {database}.other VALUES (30, 'behind', 0)")
@@ -211,3 +213,37 @@ def test_a_parked_table_is_resumed_while_others_are_followed(either_server, make
     tailrace.run("stop", "x").expect(exits.OK)
     tailrace.finish(p).expect(exits.STOPPED)
     tailrace.exact(server, database, way="log")
+
+
+def test_what_is_about_to_change_is_told_and_nothing_is_done(either_server, make_database, tailrace):
+    server, database = either_server, make_database(either_server)
+    names = ["a_column", "a_type", "a_drop", "a_name", "waits", "stops", "bare", "by_key", "whole", "gone", "quiet"]
+    server.run(*(sql for n in names for sql in table_sql(f"{database}.{n}", "")), f"ALTER TABLE {database}.bare DROP PRIMARY KEY")
+    tailrace.sync(server.url(database), "--method=log").expect(exits.OK)
+    for name, option in (("waits", "--on-new-column=park"), ("stops", "--on-new-column=fail"), ("by_key", "--method=key"),
+                         ("whole", "--method=full")):
+        more = ["--key=id"] if name == "by_key" else []
+        tailrace.run("select", "x", f"{database}.{name}", option, *more, "--offline").expect(exits.OK)
+    tailrace.run("run", "x").expect(exits.OK)
+    assert "nothing would change" in tailrace.run("schema", "x", "--pending").expect(exits.OK).out
+    shapes = tailrace.run("schema", "x", "--json").expect(exits.OK).json["tables"]
+    assert {t["table"] for t in shapes} == set(names)
+    assert [(c["name"], c["type"]) for c in shapes[0]["columns"]] == [("id", "INTEGER"), ("v", "VARCHAR"), ("n", "INTEGER")]
+    server.run(*(f"ALTER TABLE {database}.{n} ADD COLUMN w BIGINT" for n in ("a_column", "waits", "stops", "bare", "by_key", "whole")),
+               f"ALTER TABLE {database}.a_type MODIFY COLUMN n BIGINT", f"ALTER TABLE {database}.a_drop DROP COLUMN n",
+               f"ALTER TABLE {database}.a_name CHANGE COLUMN n m INT", f"DROP TABLE {database}.gone",
+               *table_sql(f"{database}.fresh", ""))
+    for _ in range(2):  # the first one has left nothing behind
+        said = tailrace.run("schema", "x", "--pending", "--json").expect(exits.OK).json["tables"]
+        found = {t["table"]: t for t in said}
+        assert {n: t["outcome"] for n, t in found.items()} == {
+            "a_column": "in place", "a_type": "in place", "a_drop": "in place", "a_name": "in place", "waits": "parks",
+            "stops": "run stops", "bare": "copied again", "by_key": "in place", "whole": "copied again", "gone": "gone",
+            "quiet": "nothing", "fresh": "new copy"}
+    changes = {n: [(c["column"], c["change"]) for c in t["changes"]] for n, t in found.items()}
+    assert changes["a_column"] == [("w", "new")] and changes["a_type"] == [("n", "type")]
+    assert changes["a_name"] == [("m", "new"), ("n", "dropped")] and changes["quiet"] == []
+    assert found["a_column"]["changes"][0]["sql"] == 'ALTER TABLE "x"."a_column" ADD COLUMN "w" BIGINT'
+    text = tailrace.run("schema", "x", "waits", "--pending").expect(exits.OK).out
+    assert "on_new_column" in text and "+ w bigint" in text and "a_type" not in text
+    tailrace.run("schema", "x", "nothing", "--pending").fails(exits.CONFIG, "nothing")
