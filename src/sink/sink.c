@@ -183,6 +183,23 @@ static int load_in_transaction(struct epoch_load *l, const bool *excluded,
     return 0;
 }
 
+/* What the driver holds of epochs before may be what takes the memory: then once more. */
+static int load_with_relief(struct epoch_load *l, const bool *excluded, struct error *err)
+{
+    struct load_outcome *out = l->out;
+    if (load_in_transaction(l, excluded, err) == 0)
+        return 0;
+    if (err->code != ERR_LIMIT || l->s->ops->relieve == NULL || !l->s->ops->relieve(l->s))
+        return -1;
+    *err = (struct error){ 0 };
+    out->failed_stream = -1;
+    out->bytes = 0;
+    for (size_t i = 0; i < out->stream_count; i++)
+        out->streams[i] = (struct load_stream){ .database = out->streams[i].database,
+                                                .table = out->streams[i].table };
+    return load_in_transaction(l, excluded, err);
+}
+
 /* Invariants 5 and 7: at or below the mark is loaded already, else it must be the next.
  */
 static int compare_with_mark(struct epoch_load *l, bool *loaded, struct error *err)
@@ -230,7 +247,7 @@ int sink_load_epoch(struct sink *s, struct arena *a, const char *epoch_dir,
     }
     int rc = compare_with_mark(&l, &result.already_loaded, err);
     if (rc == 0 && !result.already_loaded)
-        rc = load_in_transaction(&l, excluded, err);
+        rc = load_with_relief(&l, excluded, err);
     if (rc != 0) {
         out->failed_stream = result.failed_stream;
         remember_failure(s, &m, result.failed_stream, err);

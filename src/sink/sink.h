@@ -173,6 +173,9 @@ struct sink_ops {
     int (*commit)(struct sink *s, const struct manifest *m, const bool *excluded,
                   struct error *err);
     void (*rollback)(struct sink *s);
+    /* Outside a transaction, when one ended for want of memory: give back what can be.
+     * False: nothing can. */
+    bool (*relieve)(struct sink *s);
     /* In a transaction of its own: see sink_reset(). */
     int (*reset)(struct sink *s, const struct reset_request *r, struct error *err);
 };

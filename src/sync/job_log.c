@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/option.h"
 #include "source/check.h"
 #include "source/discover.h"
 #include "source/handover.h"
@@ -138,6 +139,24 @@ static int look_again(struct job *j, struct error *err)
     return 0;
 }
 
+/* Changes of so many tables are loaded in one transaction. DuckDB holds about 0.4 MB of
+ * each that loses a row, until it has committed (docs/decisions/0010). */
+#define TABLE_BYTES ((int64_t)1 << 20)
+
+static size_t tables_most(const struct job *j)
+{
+    static const struct option limit = { .name = "memory_limit", .type = OPTION_BYTES };
+    int64_t bytes = (int64_t)1 << 30; /* when it is no number: of a share of memory */
+    for (size_t i = 0; i < j->destination_url.setting_count; i++) {
+        struct str value = { 0 };
+        struct error ignored = { 0 };
+        if (str_eq(str_cut(j->destination_url.settings[i], '=', &value),
+                   str_of(limit.name)))
+            (void)option_parse(&limit, value, &bytes, &ignored);
+    }
+    return bytes < TABLE_BYTES ? 1 : (size_t)(bytes / TABLE_BYTES);
+}
+
 static void start_threads(struct job *j, const struct log_position *from,
                           const struct log_position *seen, bool first)
 {
@@ -159,7 +178,8 @@ static void start_threads(struct job *j, const struct log_position *from,
                                  .first = first,
                                  .last_sequence = m == NULL ? 0 : m->sequence,
                                  .follow = j->request->follow,
-                                 .load_us = &j->log_lane.load_us };
+                                 .load_us = &j->log_lane.load_us,
+                                 .tables_most = tables_most(j) };
     j->log_lane.reader = log_lane_new(&c);
     j->log_lane.loader = (struct loader){ .lane = j->log_lane.lane,
                                           .cancel = j->hard,

@@ -210,6 +210,8 @@ void log_change_touch(struct log_lane *l, struct log_table *t)
     if (!t->in_transaction)
         l->now[l->now_count++] = t;
     t->in_transaction = true;
+    l->touched += t->changed ? 0 : 1;
+    t->changed = true;
 }
 
 /* The copy's view is open, and what is read now is behind it: no place from here on says

@@ -195,9 +195,10 @@ static void count_rows(struct log_lane *l)
         t->reread = false;
         t->actions = 0;
         t->action_number = t->action_at = 0;
-        t->was_held = t->announce = false;
+        t->was_held = t->announce = t->changed = false;
         go_back(t);
     }
+    l->touched = 0;
     l->pending = false;
 }
 
@@ -247,6 +248,7 @@ void log_epoch_drop(struct log_lane *l)
     l->epoch = NULL;
     l->number = 0;
     l->open_bytes = 0;
+    l->touched = 0;
     l->now_count = 0;
     l->mid = false;
     log_reread_drop(l);
@@ -255,6 +257,7 @@ void log_epoch_drop(struct log_lane *l)
         l->tables[i].actions &= ACTION_PARK | ACTION_GONE | ACTION_ABANDON;
         l->tables[i].counted_bytes = 0;
         l->tables[i].epoch = 0;
+        l->tables[i].changed = false;
         /* its rows come again, with other numbers */
         l->tables[i].past_ended = false;
     }
@@ -271,7 +274,8 @@ bool log_epoch_is_due(const struct log_lane *l)
         int64_t twice = 2 * atomic_load(l->config.load_us);
         age = twice > FOLLOW_US ? twice : FOLLOW_US;
     }
-    if (l->pending || (l->epoch != NULL && epoch_is_full(l->epoch)))
+    if (l->pending || l->touched >= l->config.tables_most ||
+        (l->epoch != NULL && epoch_is_full(l->epoch)))
         return true;
     uint64_t stored = l->epoch == NULL ? 0 : epoch_bytes(l->epoch);
     return now - l->began_at >= age || stored >= o->epoch_bytes ||

@@ -54,6 +54,7 @@ struct log_lane_config {
     int64_t last_sequence;              /* the highest number reserved before */
     bool follow;                        /* goes on after the copies have joined */
     const atomic_int_fast64_t *load_us; /* how long the last epoch took to load */
+    size_t tables_most; /* an epoch with changes of so many ends at the next commit */
 };
 
 struct log_lane *log_lane_new(const struct log_lane_config *config);

@@ -30,6 +30,7 @@ struct log_lane {
     int64_t began_at, sealed_at; /* monotonic */
     uint64_t raw_bytes;          /* of rows in the open epoch, uncompressed */
     size_t open_bytes;           /* of rows in blocks, not yet in the epoch */
+    size_t touched;              /* tables with rows since the last capture */
     bool mid;                    /* rows of a transaction without its commit were taken */
     bool pending;                /* some table has actions for the next epoch */
     struct log_table **now;      /* owned: those that this transaction changes */

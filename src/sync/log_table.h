@@ -65,6 +65,7 @@ struct log_table {
     bool past_ended;     /* what comes now is behind the view */
     bool past_lost;      /* there were more than are remembered */
     bool in_transaction; /* rows of it were taken since the last commit */
+    bool changed;        /* the same since the last capture */
     bool half;           /* of the row in hand the image before was taken already */
     size_t waiting; /* rows that are read again by key, and not gone (log_reread.h) */
     bool reread;    /* rows of the open epoch were, or are to be */
