@@ -67,6 +67,8 @@ class Writer(threading.Thread):
             c.query(sql)
 
     def end(self):
+        while self.done == 0 and self.is_alive():  # the run may have been killed before its first step
+            self.join(0.02)
         self.stop.set()
         self.join(60)
         assert self.failed is None and self.done > 0, self.failed
