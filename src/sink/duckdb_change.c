@@ -287,8 +287,13 @@ int change_apply(struct sink *base, const struct manifest_stream *st,
     struct duckdb_stream *ds = version_stream(s, st);
     if (ds->skipped)
         return 0;
-    if (is_held(st))
-        return (st->actions & ACTION_TRUNCATE) != 0 ? truncate_held(s, st, out, err) : 0;
+    if (is_held(st)) {
+        if ((st->actions & ACTION_TRUNCATE) != 0 && truncate_held(s, st, out, err) != 0)
+            return -1;
+        if ((st->actions & ACTION_JOIN) != 0)
+            return 0;
+        return fold_held(s, st, sql_name(s, held_table(s, st)), out, err);
+    }
     if (!ds->staged)
         return 0;
     FAULT("change.staged");

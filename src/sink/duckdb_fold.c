@@ -563,3 +563,85 @@ int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,
     buf_done(&g.sql);
     return rc;
 }
+
+/* ---- what is held ----------------------------------------------------------------- */
+
+/* The table has more rows than the limit, and at most half as many keys, about. */
+static int look_at_held(struct folding *g, bool *many, struct error *err)
+{
+    uint64_t rows = 0, keys = 0;
+    *many = false;
+    add(g, "SELECT count(*)::VARCHAR FROM ");
+    add_from(g);
+    if (sql_number(g->s, &g->sql, &rows, err) != 0)
+        return -1;
+    if (rows <= g->st->held_limit)
+        return 0;
+    if (merge_find_keys(g->s, g->st, &g->key, err) != 0 ||
+        columns_of(g->s, g->f->from, &g->from, err) != 0)
+        return -1;
+    add(g, "SELECT approx_count_distinct(hash(");
+    add_keys(g, "d");
+    add(g, "))::VARCHAR FROM ");
+    add_from(g);
+    add(g, " AS d");
+    int rc = sql_number(g->s, &g->sql, &keys, err);
+    *many = keys <= rows / 2;
+    return rc;
+}
+
+/* The table is written anew, since DuckDB gives no room back of rows that go here and
+ * there. Truncations have no key: the last one stays, nothing before it counts. */
+static int keep_last_held(struct folding *g, struct error *err)
+{
+    if (g->partial > 0 && fill_from_earlier(g, err) != 0)
+        return -1;
+    add(g, "CREATE TEMP TABLE _tailrace_fold AS SELECT d.* FROM ");
+    add_from(g);
+    add(g, " AS d SEMI JOIN (SELECT max(k._sdc_sequence) AS q FROM ");
+    add_from(g);
+    add(g, " AS k GROUP BY ");
+    add_keys(g, "k");
+    add(g, ") AS n ON d._sdc_sequence = n.q");
+    if (run(g, err) != 0)
+        return -1;
+    add(g, "DELETE FROM ");
+    add_from(g);
+    if (run(g, err) != 0)
+        return -1;
+    add(g, "INSERT INTO ");
+    add_from(g);
+    add(g, " BY NAME SELECT * FROM " FOLD_TABLE);
+    return run(g, err) != 0 ? -1 : sql_run(g->s, "DROP TABLE " FOLD_TABLE, err);
+}
+
+/* Truncations are no rows. */
+static int count_rows(struct folding *g, uint64_t *out, struct error *err)
+{
+    add(g, "SELECT count(*)::VARCHAR FROM ");
+    add_from(g);
+    add(g, " WHERE " CHANGE_COLUMN " <> 'T'");
+    return sql_number(g->s, &g->sql, out, err);
+}
+
+int fold_held(struct duckdb_sink *s, const struct manifest_stream *st, struct str held,
+              struct load_stream *out, struct error *err)
+{
+    struct fold f = { .from = held };
+    struct folding g = { .s = s, .st = st, .f = &f };
+    uint64_t before = 0, left = 0;
+    bool many = false;
+    if (st->held_limit == 0 || st->append || st->keyless)
+        return 0;
+    g.from.arena = s->epoch;
+    buf_init(&g.sql, SQL_LIMIT);
+    int rc = look_at_held(&g, &many, err);
+    if (rc == 0 && many &&
+        (count_changes(&g, err) != 0 || count_rows(&g, &before, err) != 0 ||
+         keep_last_held(&g, err) != 0 || count_rows(&g, &left, err) != 0))
+        rc = -1;
+    if (rc == 0)
+        out->superseded += before - left;
+    buf_done(&g.sql);
+    return rc;
+}

@@ -309,6 +309,12 @@ struct fold {
 int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,
                  const struct fold *f, struct load_stream *out, struct error *err);
 
+/* Of more rows than held_limit the last of each key stays, once that leaves half of them
+ * or fewer: held changes take no more room than twice the keys or the limit. Streams that
+ * keep every change, and those without a key, are left alone. */
+int fold_held(struct duckdb_sink *s, const struct manifest_stream *st, struct str held,
+              struct load_stream *out, struct error *err);
+
 /* ---- rows (duckdb_append.c) ------------------------------------------------------- */
 
 /* Append every row of a container to schema.table, or to the temporary STAGE_TABLE; *rows

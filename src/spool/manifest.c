@@ -73,6 +73,10 @@ static void put_changes(struct buf *out, const struct manifest_stream *s)
 {
     buf_printf(out, "\"changes\": true, \"held\": %s, \"append\": %s, ",
                s->held ? "true" : "false", s->append ? "true" : "false");
+    if (s->held_limit > 0) {
+        put_u64(out, "held_limit", s->held_limit);
+        next(out);
+    }
     put_u64(out, "deletes", s->deletes);
     next(out);
     put_i64(out, "cut", s->cut);
@@ -405,6 +409,8 @@ static void read_changes(struct reading *r, const json_t *o, struct manifest_str
         s->changes = read_bool(r, o, "changes");
         s->held = read_bool(r, o, "held");
         s->append = read_bool(r, o, "append");
+        if (json_object_get(o, "held_limit") != NULL)
+            s->held_limit = read_u64(r, o, "held_limit", UINT64_MAX);
         s->deletes = (enum delete_way)read_u64(r, o, "deletes", DELETE_REMOVE);
         s->cut = read_i64(r, o, "cut");
         s->truncated_at = read_i64(r, o, "truncated_at");

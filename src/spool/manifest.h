@@ -126,6 +126,8 @@ struct manifest_stream {
     uint32_t rows_of; /* changes of a live version that is followed while the next one is
                          copied: it takes the rows of the stream before it with this
                          number, counted from 1, of the same table; 0: its own */
+    uint64_t held_limit;     /* so many held rows are reduced to the last of each key; 0:
+                                none */
     enum delete_way deletes; /* changes */
     int64_t cut; /* ACTION_JOIN of JOIN_LOG: held changes up to this number are in the
                     copy already; 0: all are applied */

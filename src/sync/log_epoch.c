@@ -41,6 +41,7 @@ int log_epoch_touch(struct log_lane *l, struct log_table *t)
                                   .changes = true,
                                   .held = t->state == LOG_TABLE_HELD || t->was_held,
                                   .cut = t->cut,
+                                  .held_limit = l->config.plan->options->held_limit,
                                   .append = st->options.load == LOAD_APPEND,
                                   .truncated_at = t->action_at,
                                   .deletes = (enum delete_way)st->options.deletes,

@@ -225,6 +225,10 @@ static const struct option TABLE[] = {
     { "spool_share", OPTION_BYTES, "4GiB", MIB, INT64_MAX, NULL,
       "Captured and not yet loaded bytes of one lane; past it reading waits for the "
       "destination." },
+    { "held_limit", OPTION_INT, "10000000", 1, INT64_MAX, NULL,
+      "Method log: changes of a table that wait at the destination for its copy; of more "
+      "only the last one of each key is kept. Not for tables without a key, nor with "
+      "load=append." },
     { "disk_reserve", OPTION_BYTES, "256MiB", 0, 0, NULL,
       "Free bytes that the spool leaves on its file system; the run stops there." },
     { "spool_keep", OPTION_DURATION, "0", 0, 8760 * HOUR, NULL,
@@ -378,6 +382,7 @@ int sync_options_parse(struct arena *a, const struct option_values *v,
         .view_age_us = option_number(v, "view_age_limit"),
         .reconnect_us = option_number(v, "reconnect_limit"),
         .queue_bytes = (uint64_t)option_number(v, "queue_bytes"),
+        .held_limit = (uint64_t)option_number(v, "held_limit"),
         .epoch_bytes = (uint64_t)option_number(v, "epoch_bytes"),
         .epoch_age_us = option_number(v, "epoch_age"),
         .spool_share = (uint64_t)option_number(v, "spool_share"),

@@ -77,6 +77,7 @@ struct sync_options {
     int64_t view_age_us;
     int64_t reconnect_us;
     uint64_t queue_bytes;
+    uint64_t held_limit;
     uint64_t epoch_bytes;
     int64_t epoch_age_us;
     uint64_t spool_share;

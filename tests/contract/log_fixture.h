@@ -86,6 +86,7 @@ struct log_stream {
     const char *reason;
     uint64_t live_version;
     size_t rejects;
+    uint64_t held_limit;
     bool one_number; /* that all changes carry */
     uint32_t rows_of;
 };
@@ -145,6 +146,7 @@ static inline void add_log_stream(struct epoch_writer *w, const struct log_strea
         .held = t->held,
         .append = t->append,
         .deletes = t->deletes,
+        .held_limit = t->held_limit,
         .live_version = t->live_version,
         .rows_of = t->rows_of,
     };

@@ -129,6 +129,131 @@ static void a_held_table_is_emptied(void **state)
     fixture_expect(f, ALL_ROWS, "2|22|NULL\n6|61|NULL");
 }
 
+/* ---- held changes past their limit ------------------------------------------------ */
+
+#define HELD_TABLE "SELECT count(*) FROM shop_copy._tailrace_held_1_t"
+
+/* Several changes of few keys, by many ways; whatever the limit, the same comes out. */
+static void hold_many(struct fixture *f, uint64_t limit, const char *kept[3])
+{
+    struct test_stream copy = COPY(1, 3, INT(1), INT(10), TEXT("a"), INT(2), INT(20),
+                                   TEXT("b"), INT(3), INT(30), TEXT("c"));
+    struct log_stream first = {
+        .version = 1,
+        .base = 100,
+        .held = true,
+        .held_limit = limit,
+        .actions = ACTION_HOLD,
+        CHANGES(U(INT(1), INT(11), ABSENT), U(INT(1), ABSENT, TEXT("z")),
+                U(INT(2), ABSENT, TEXT("y")), U(INT(2), ABSENT, NIL),
+                I(INT(4), INT(40), NIL), D(INT(4), INT(40), NIL),
+                U(INT(1), INT(12), ABSENT), I(INT(4), INT(41), NIL))
+    };
+    struct log_stream second = { .version = 1,
+                                 .base = 200,
+                                 .held = true,
+                                 .held_limit = limit,
+                                 CHANGES(D(INT(3), INT(30), TEXT("c")),
+                                         U(INT(1), ABSENT, TEXT("x"))) };
+    struct log_stream third = { .version = 1,
+                                .base = 300,
+                                .held = true,
+                                .held_limit = limit,
+                                CHANGES(U(INT(2), INT(21), ABSENT),
+                                        U(INT(4), INT(42), ABSENT),
+                                        U(INT(1), INT(13), ABSENT)) };
+    struct log_stream join = { .version = 1,
+                               .base = 400,
+                               .held = true,
+                               .held_limit = limit,
+                               .actions = ACTION_JOIN,
+                               CHANGES(U(INT(4), ABSENT, TEXT("d"))) };
+    struct load_outcome out = load_log_one(f, 1, &first);
+    uint64_t superseded = out.streams[0].superseded;
+    fixture_expect(f, HELD_TABLE, kept[0]);
+    out = load_log_one(f, 2, &second);
+    superseded += out.streams[0].superseded;
+    fixture_expect(f, HELD_TABLE, kept[1]);
+    out = load_log_one(f, 3, &third);
+    superseded += out.streams[0].superseded;
+    fixture_expect(f, HELD_TABLE, kept[2]);
+    (void)fixture_load_one(f, 1, &copy);
+    out = load_log_one(f, 4, &join);
+    fixture_expect_counts(&out, 4, 10 - superseded, 0); /* of 14 changes of 4 keys */
+    fixture_expect(
+        f, ROWS("id, n, t, _sdc_sequence, epoch_ms(_sdc_deleted_at)"),
+        "1|13|x|303|NULL\n2|21|NULL|301|NULL\n3|30|c|201|1700000000200\n4|42|d|401|NULL");
+}
+
+static void held_changes_have_a_ceiling(void **state)
+{
+    hold_many(*state, 4, (const char *[]){ "3", "5", "4" });
+}
+
+static void held_changes_below_it_stay(void **state)
+{
+    hold_many(*state, 100, (const char *[]){ "8", "10", "13" });
+}
+
+static void what_is_kept_of_a_truncation_is_the_last(void **state)
+{
+    struct fixture *f = *state;
+    struct test_stream copy = COPY(1, 1, INT(1), INT(10), TEXT("a"));
+    struct log_stream held = { .version = 1,
+                               .base = 100,
+                               .held = true,
+                               .held_limit = 3,
+                               .actions = ACTION_HOLD,
+                               CHANGES(I(INT(2), INT(20), NIL)) };
+    struct log_stream cut = { .version = 1,
+                              .base = 200,
+                              .held = true,
+                              .held_limit = 3,
+                              .actions = ACTION_TRUNCATE,
+                              CHANGES(I(INT(5), INT(50), NIL), U(INT(5), INT(51), NIL),
+                                      U(INT(5), INT(52), NIL), U(INT(5), INT(53), NIL)) };
+    struct log_stream join = {
+        .version = 1, .base = 400, .held = true, .actions = ACTION_JOIN
+    };
+    (void)load_log_one(f, 1, &held);
+    (void)load_log_one(f, 2, &cut);
+    cut.base = 300;
+    struct load_outcome out = load_log_one(f, 3, &cut);
+    fixture_expect_counts(&out, 0, 1 + 3, 0); /* of one before, and one of four left */
+    fixture_expect(f, HELD_TABLE, "2");
+    (void)fixture_load_one(f, 1, &copy);
+    (void)load_log_one(f, 4, &join);
+    fixture_expect(f, ALL_ROWS, "5|53|NULL");
+}
+
+/* What is to be seen of every change is kept; rows without a key go by their copy's place
+ * in the log. */
+static void what_each_change_tells_is_not_reduced(void **state)
+{
+    struct fixture *f = *state;
+    struct log_stream held = { .version = 1,
+                               .base = 100,
+                               .held = true,
+                               .held_limit = 1,
+                               .append = true,
+                               .actions = ACTION_HOLD,
+                               CHANGES(I(INT(1), INT(1), NIL), U(INT(1), INT(2), NIL),
+                                       U(INT(1), INT(3), NIL), U(INT(1), INT(4), NIL)) };
+    struct log_stream bare_held = { .version = 2,
+                                    .base = 200,
+                                    .held = true,
+                                    .held_limit = 1,
+                                    .keyless = true,
+                                    .shape = &bare,
+                                    .actions = ACTION_HOLD,
+                                    CHANGES(I(INT(1), NIL), D(INT(1), NIL),
+                                            I(INT(1), NIL), D(INT(1), NIL)) };
+    (void)load_log_one(f, 1, &held);
+    fixture_expect(f, HELD_TABLE, "4");
+    (void)load_log_one(f, 2, &bare_held);
+    fixture_expect(f, "SELECT count(*) FROM shop_copy._tailrace_held_2_t", "4");
+}
+
 static void held_shapes_grow(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +556,10 @@ int main(void)
         TEST(the_copy_may_be_first),
         TEST(a_join_waits_for_a_whole_copy),
         TEST(a_held_table_is_emptied),
+        TEST(held_changes_have_a_ceiling),
+        TEST(held_changes_below_it_stay),
+        TEST(what_is_kept_of_a_truncation_is_the_last),
+        TEST(what_each_change_tells_is_not_reduced),
         TEST(held_shapes_grow),
         TEST(the_old_version_is_followed_until_the_new_one_joins),
         TEST(a_newer_version_replaces_what_is_held),

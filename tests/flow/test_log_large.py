@@ -1,10 +1,12 @@
-"""A transaction larger than the job's memory and than the lane's share of the spool ends exact, whole or not at all."""
+"""What is larger than its share ends exact: a transaction larger than the job's memory and the lane's part of the spool, more
+changes than a copy may hold."""
 import os
 import time
 
 import pytest
 
 from support import exits
+from support.program import wait_until
 
 MOST_MEMORY_KB = 256 * 1024
 ROW_BYTES = 10000
@@ -49,3 +51,32 @@ def test_a_transaction_larger_than_memory_and_share(newest_server, make_database
     assert tailrace.rows("SELECT count(*), sum(id), sum(length(d)), count(DISTINCT d) FROM x.large WHERE _sdc_deleted_at IS NULL") == [
         (rows, rows * (rows - 1) // 2, rows * (ROW_BYTES // 65) * 65, rows)]
     assert tailrace.rows("SELECT n FROM x.small") == [(2,)]
+
+
+def test_a_copy_slower_than_its_held_changes_limit(either_server, make_database, tailrace):
+    """The copy would take minutes; 1,000 changes of 70 rows come meanwhile, and 100 may be held."""
+    server, database = either_server, make_database(either_server)
+    server.run(f"CREATE TABLE `{database}`.t (id INT PRIMARY KEY, n INT, v VARCHAR(300))",
+               f"INSERT INTO `{database}`.t VALUES " + ", ".join(f"({i}, 0, REPEAT('v', 300))" for i in range(1000)))
+    args = ("--method=log", "--handover-wait=1s", "--held-limit=100", "--epoch-age=200ms")
+    p = tailrace.start(*tailrace.sync_args(server.url(database), *args, "--source-rate=2kB", "--page-bytes=4KiB"))
+
+    def held_table():
+        names = tailrace.run("sql", "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, '_tailrace_held')",
+                             "--destination", f"duckdb:{tailrace.copy}", "--format=csv").out.split()
+        return names[1] if len(names) > 1 else None
+
+    held = wait_until(held_table)
+    for i in range(20):
+        server.run("BEGIN", f"UPDATE `{database}`.t SET n = n + 1 WHERE id < 50", f"DELETE FROM `{database}`.t WHERE id = {100 + i}", "COMMIT")
+
+    def look():
+        answer = tailrace.run("sql", f"SELECT count(*), max(n) FROM x.{held}", "--destination", f"duckdb:{tailrace.copy}", "--format=csv")
+        return answer.out.splitlines()[-1].split(",") if answer.code == exits.OK else ["0", "0"]
+
+    rows = int(wait_until(lambda: (seen := look())[1] == "20" and seen)[0])
+    assert rows < 200, rows  # of up to 70 keys
+    tailrace.run("stop", "x").expect(exits.OK)
+    tailrace.finish(p).expect(exits.STOPPED)
+    tailrace.sync(server.url(database), *args, "--source-rate=0").expect(exits.OK)
+    tailrace.exact(server, database, way="log")
