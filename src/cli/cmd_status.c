@@ -226,6 +226,25 @@ static int status_all(struct cli *cli, struct state *s, struct buf *out,
 
 #define HOUR_US (3600LL * 1000 * 1000)
 
+/* When the place was seen; the source's clock may be ahead of ours. */
+static int64_t behind_us(const struct look *l)
+{
+    int64_t us = l->place.seen_at - l->place.fresh_to;
+    return us < 0 ? 0 : us;
+}
+
+/* How far behind only while somebody follows: a job that has ended is behind anyhow. */
+static void print_fresh(struct buf *out, const struct look *l)
+{
+    char when[WHEN_TEXT_MAX];
+    if (l->place.fresh_to == 0)
+        return;
+    buf_printf(out, "fresh        as of %s UTC", emit_when(when, l->place.fresh_to));
+    if (l->job != NULL && l->job->outcome == JOB_RUNNING)
+        buf_printf(out, ", %lld s behind", (long long)(behind_us(l) / (1000 * 1000)));
+    buf_add_char(out, '\n');
+}
+
 static void print_place(struct cli *cli, struct buf *out, const struct look *l)
 {
     struct log_position at = { 0 };
@@ -243,6 +262,7 @@ static void print_place(struct cli *cli, struct buf *out, const struct look *l)
     else if (l->place.headroom_us >= 0)
         buf_printf(out, ", good for %lld h", (long long)(l->place.headroom_us / HOUR_US));
     buf_add_char(out, '\n');
+    print_fresh(out, l);
     if (at.gtid.len > 0)
         buf_printf(out, "gtid         " STR_FMT "\n", STR_ARG(at.gtid));
 }
@@ -262,6 +282,11 @@ static void emit_place(struct cli *cli, struct buf *out, const struct look *l)
     emit_text(out, "gtid", at.gtid);
     emit_time(out, "last_commit", at.last_at);
     emit_time(out, "seen_at", l->place.seen_at);
+    emit_time(out, "fresh_to", l->place.fresh_to);
+    if (l->place.fresh_to != 0 && l->job != NULL && l->job->outcome == JOB_RUNNING)
+        emit_number(out, "behind_seconds", (uint64_t)(behind_us(l) / (1000 * 1000)));
+    else
+        emit_null(out, "behind_seconds");
     if (l->place.headroom_us >= 0 && l->place.headroom_us != INT64_MAX)
         emit_number(out, "headroom_hours", (uint64_t)(l->place.headroom_us / HOUR_US));
     else

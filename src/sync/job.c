@@ -240,6 +240,8 @@ static void job_done(struct job *j)
 {
     lane_close(j->lane);
     lane_close(j->log_lane.lane);
+    free(j->log_lane.loaded.position);
+    pthread_mutex_destroy(&j->log_lane.loaded.lock);
     plan_free(&j->plan);
     catalog_free(j->catalog);
     source_disconnect(j->control);
@@ -329,6 +331,7 @@ int job_run(struct state *s, const struct job_request *r, struct cancel *c,
                      .began_at = clock_mono_us(),
                      .started_at = clock_wall_us(),
                      .path = { .lock = -1 } };
+    pthread_mutex_init(&j.log_lane.loaded.lock, NULL);
     *out = (struct job_result){ .outcome = JOB_FAILED };
     if (lock_integration(&j, err) != 0 ||
         state_job_start(s, r->integration.name, &j.id, err) != 0) {

@@ -126,6 +126,7 @@ void job_watch(struct job *j, const atomic_uint *left)
         if (cancel_requested(j->cancel) == CANCEL_NONE)
             ask_source(j);
         state_log_flush(j->log); /* for `tailrace logs`, and in case we are killed */
+        job_place_tell(j);
         tell_progress(j);
     }
 }

@@ -24,6 +24,13 @@ struct watched {
     pthread_t thread;
 };
 
+/* What `tailrace status` is told of the place in the log. */
+struct job_place {
+    int64_t fresh_to, headroom_us;
+    int64_t told_at, asked_at; /* monotonic */
+    bool whole;                /* all copies have joined, and that is loaded */
+};
+
 struct job {
     struct state *state;
     const struct job_request *request;
@@ -52,6 +59,8 @@ struct job {
         struct watched reading, loading;
         struct error error, load_error;
         atomic_int_fast64_t load_us;
+        struct loaded_place loaded; /* position owned */
+        struct job_place place;
         bool again; /* another round has something to copy */
     } log_lane;
     struct queue *queue;       /* owned */
@@ -152,5 +161,16 @@ int job_start_streams(struct job *j, const struct log_position *from, bool first
 /* The log's end behind the look at the catalog, where a table begins so; else left alone.
  */
 int job_start_seen(struct job *j, struct log_position *end, struct error *err);
+
+/* --- job_place.c */
+
+/* Before the threads of the log lane start; m: its mark, or NULL. */
+void job_place_begin(struct job *j, const struct lane_mark *m);
+
+/* While they run, now and then: at most once a second something is written. */
+void job_place_tell(struct job *j);
+
+/* When they have ended. */
+void job_place_end(struct job *j);
 
 #endif

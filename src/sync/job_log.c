@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/option.h"
-#include "source/check.h"
 #include "source/discover.h"
 #include "source/handover.h"
 #include "sync/job_internal.h"
@@ -180,12 +179,14 @@ static void start_threads(struct job *j, const struct log_position *from,
                                  .follow = j->request->follow,
                                  .load_us = &j->log_lane.load_us,
                                  .tables_most = tables_most(j) };
+    job_place_begin(j, m);
     j->log_lane.reader = log_lane_new(&c);
     j->log_lane.loader = (struct loader){ .lane = j->log_lane.lane,
                                           .cancel = j->hard,
                                           .streams = j->plan.streams,
                                           .stream_count = j->plan.stream_count,
-                                          .load_us = &j->log_lane.load_us };
+                                          .load_us = &j->log_lane.load_us,
+                                          .loaded = &j->log_lane.loaded };
     job_start(&j->log_lane.reading, run_log, j);
     job_start(&j->log_lane.loading, run_log_loader, j);
 }
@@ -214,40 +215,6 @@ int job_log_start(struct job *j, struct error *err)
         job_ask_through(j, look_again, "looking at the tables again", err) != 0)
         return -1;
     return need.to_copy == 0 ? 0 : wait_visible(j, &from, need.to_copy, err);
-}
-
-/* --- how far --------------------------------------------------------------------------
- */
-
-/* Less than this and a longer stop of ours may lose the place: said in each run. */
-#define HEADROOM_LITTLE_US (24LL * 3600 * 1000 * 1000)
-
-static void keep_place(struct job *j)
-{
-    struct error ignored = { 0 };
-    CLEANUP(arena_free_at) struct arena *a = arena_new((size_t)64 << 20);
-    struct mark_list marks = { 0 };
-    struct str name = j->request->integration.name;
-    struct log_position at = { 0 };
-    struct log_headroom room = { .us = CHECK_RETENTION_UNKNOWN };
-    if (warehouse_marks(j->warehouse, a, name, &marks, &ignored) != 0)
-        return;
-    for (size_t i = 0; i < marks.lane_count; i++) {
-        if (!str_eq(marks.lanes[i].lane, STR(LANE_LOG)) ||
-            log_position_parse(a, marks.lanes[i].position, &at, &ignored) != 0)
-            continue;
-        if (j->control != NULL)
-            (void)check_log_headroom(j->control, a, &at, &room, &ignored);
-        struct followed_place place = { .position = marks.lanes[i].position,
-                                        .seen_at = clock_wall_us(),
-                                        .headroom_us = room.us };
-        (void)state_place_save(j->state, name, &place, &ignored);
-    }
-    if (room.us >= 0 && room.us < HEADROOM_LITTLE_US)
-        log_event(LOG_WARN,
-                  "the source keeps its log for less than a day: a longer pause between "
-                  "runs loses the place, and every table is copied again",
-                  F_INT("hours", room.us / (3600LL * 1000 * 1000)));
 }
 
 #define HINT_RESET                                                                      \
@@ -317,9 +284,9 @@ int job_log_finish(struct job *j, int rc, struct error *err)
     job_watch(j, &j->log_lane.loading.left);
     (void)pthread_join(j->log_lane.loading.thread, NULL);
     j->log_lane.again = log_lane_wants_round(j->log_lane.reader);
+    job_place_end(j);
     log_lane_free(j->log_lane.reader);
     j->log_lane.reader = NULL;
-    keep_place(j);
     return why_it_ended(j, rc, err);
 }
 

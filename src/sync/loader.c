@@ -113,6 +113,19 @@ static void exclude_failed(struct loader *l, const struct manifest *m, bool *exc
     }
 }
 
+static void note_place(struct loaded_place *p, struct str position)
+{
+    if (p == NULL || position.len == 0)
+        return;
+    char *text = xcalloc(position.len + 1, 1);
+    memcpy(text, position.ptr, position.len);
+    pthread_mutex_lock(&p->lock);
+    free(p->position);
+    p->position = text;
+    p->moved = true;
+    pthread_mutex_unlock(&p->lock);
+}
+
 /* One epoch, without the streams that fail, and again after errors that pass. */
 static int load_one(struct loader *l, const char *dir, struct error *err)
 {
@@ -135,6 +148,7 @@ static int load_one(struct loader *l, const char *dir, struct error *err)
         struct epoch_load epoch = { dir, excluded, m.stream_count };
         if (warehouse_load(l->warehouse, a, &epoch, &o, err) == 0) {
             count_loaded(l, &m, &o, excluded);
+            note_place(l->loaded, m.to);
             return 0;
         }
         if (o.failed_stream >= 0 && (size_t)o.failed_stream < m.stream_count &&

@@ -17,6 +17,14 @@
 
 #include <stdatomic.h>
 
+/* How far a lane is loaded, for another thread to look at. */
+struct loaded_place {
+    pthread_mutex_t lock;
+    char *position; /* [lock] owned: of the lane, behind the epoch loaded last; NULL: none
+                       was */
+    bool moved;     /* [lock] since the one who looks took it */
+};
+
 struct loader {
     struct lane *lane; /* borrowed, as all here */
     struct warehouse *warehouse;
@@ -24,6 +32,7 @@ struct loader {
     struct stream *streams; /* of the job; none while an earlier run's epochs load */
     size_t stream_count;
     atomic_int_fast64_t *load_us; /* how long the last epoch took; or NULL */
+    struct loaded_place *loaded;  /* or NULL */
     atomic_uint_fast64_t rows_loaded;
     atomic_uint_fast64_t epochs_loaded;
 };

@@ -120,6 +120,11 @@ int64_t log_lane_read_to(const struct log_lane *l)
     return atomic_load(&l->read_to);
 }
 
+int64_t log_lane_fresh_to(const struct log_lane *l)
+{
+    return atomic_load(&l->fresh_to);
+}
+
 /* --- reading --------------------------------------------------------------------------
  */
 
@@ -355,6 +360,16 @@ static void look_for_resumed(struct log_lane *l)
         l->created = true;
 }
 
+/* With nothing open, what was read is captured; at the log's end that is all there is. */
+static void note_fresh(struct log_lane *l, const struct log_item *item)
+{
+    bool open =
+        l->epoch != NULL || l->open_bytes > 0 || l->pending || log_reread_waits(l);
+    int64_t to = item->kind == LOG_IDLE ? clock_wall_us() : item->at;
+    if (l->joined && !open && to > atomic_load(&l->fresh_to))
+        atomic_store(&l->fresh_to, to);
+}
+
 /* 1: this was the last one. */
 static int committed(struct log_lane *l, const struct log_item *item, struct error *err)
 {
@@ -376,8 +391,11 @@ static int committed(struct log_lane *l, const struct log_item *item, struct err
             return read_again(l, err);
         case LOG_REREAD_WAITS:
             return 0;
-        case LOG_REREAD_NOTHING:
-            return due ? capture(l, end, err) : 0;
+        case LOG_REREAD_NOTHING: {
+            int ended = due ? capture(l, end, err) : 0;
+            note_fresh(l, item);
+            return ended;
+        }
         case LOG_REREAD_PLACE:
             break;
         }

@@ -78,4 +78,8 @@ bool log_lane_wants_round(const struct log_lane *l);
 /* For progress: commit time of the newest transaction read, and rows taken. */
 int64_t log_lane_read_to(const struct log_lane *l);
 
+/* Copies have joined, and everything that was committed at the source before then is
+ * captured; 0: not yet. */
+int64_t log_lane_fresh_to(const struct log_lane *l);
+
 #endif

@@ -48,7 +48,7 @@ struct log_lane {
     struct arena *shared;       /* [lock] owned */
     struct log_position end_at; /* once `ending` */
     bool ending, joined;
-    atomic_int_fast64_t read_to;
+    atomic_int_fast64_t read_to, fresh_to;
 };
 
 /* --- log_epoch.c */
