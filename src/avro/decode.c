@@ -32,7 +32,8 @@ struct get_op {
 struct decode_plan {
     struct arena *arena; /* owned: the shape */
     struct table_schema schema;
-    struct get_op *ops; /* owned */
+    struct get_op *ops;   /* owned */
+    struct value *before; /* owned */
 };
 
 static enum get_code code_of(enum logical_type type)
@@ -87,6 +88,7 @@ struct decode_plan *decode_plan_new(struct str schema_json, struct error *err)
         return NULL;
     }
     p->ops = xcalloc(p->schema.column_count, sizeof(*p->ops));
+    p->before = xcalloc(p->schema.column_count, sizeof(*p->before));
     for (unsigned i = 0; i < p->schema.column_count; i++) {
         enum logical_type type = p->schema.columns[i].type;
         p->ops[i].code = (uint8_t)code_of(type);
@@ -102,6 +104,7 @@ void decode_plan_free(struct decode_plan *p)
         return;
     arena_free(p->arena);
     free(p->ops);
+    free(p->before);
     free(p);
 }
 
@@ -245,8 +248,9 @@ int decode_row(struct decode_plan *p, struct reader *in, struct row_meta *meta,
         if (absent.len != (p->schema.column_count + 7u) / 8)
             in->bad = true;
     }
-    if (get_branch(in)) /* the row before: passed over, the cells are the row after */
-        get_columns(p, in, cells);
+    bool has_before = get_branch(in);
+    if (has_before)
+        get_columns(p, in, p->before);
     const char *start = in->pos;
     get_columns(p, in, cells);
     if (!in->bad && absent.len > 0)
@@ -255,7 +259,10 @@ int decode_row(struct decode_plan *p, struct reader *in, struct row_meta *meta,
         return error_set(err, ERR_PROTOCOL,
                          "damaged row in a segment of table '" STR_FMT "'",
                          STR_ARG(p->schema.name));
-    *meta = (struct row_meta){ (enum row_op)op, sequence, ms * 1000 };
+    *meta = (struct row_meta){ .op = (enum row_op)op,
+                               .sequence = sequence,
+                               .at = ms * 1000,
+                               .before = has_before ? p->before : NULL };
     if (column_bytes != NULL)
         *column_bytes = (struct str){ start, (size_t)(in->pos - start) };
     return 0;

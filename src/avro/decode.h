@@ -21,7 +21,8 @@ const struct table_schema *decode_plan_schema(const struct decode_plan *p);
 
 /* One row from *in. cells has column_count entries; column_bytes, when not NULL, receives
  * the run of Avro bytes that holds the columns (what __sdc_primary_key hashes). The
- * floats of a VECTOR cell stand in the block wherever they fell: not aligned. */
+ * floats of a VECTOR cell stand in the block wherever they fell: not aligned.
+ * meta->before, where the row has one, is the plan's until the next row. */
 int decode_row(struct decode_plan *p, struct reader *in, struct row_meta *meta,
                struct value *cells, struct str *column_bytes, struct error *err);
 

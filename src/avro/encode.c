@@ -391,8 +391,16 @@ static char *put_row(struct row_out *r, const struct row_meta *meta, char *at)
     at = avro_put_long(at, meta->sequence);
     at = avro_put_long(at, floor_div(meta->at, 1000));
     at = put_absent(r, at);
-    *at++ = 0; /* _before */
-    return put_columns(r, at);
+    if (meta->before == NULL) {
+        *at++ = 0;
+        return put_columns(r, at);
+    }
+    const struct value *cells = r->cells;
+    *at++ = 2;
+    r->cells = meta->before;
+    at = put_columns(r, at);
+    r->cells = cells;
+    return at == NULL ? NULL : put_columns(r, at);
 }
 
 static bool has_bytes(uint8_t kind)
@@ -441,6 +449,8 @@ enum encode_result encode_row(const struct encode_plan *p, struct block *b,
 {
     struct row_out r = { .plan = p, .cells = cells, .fault = fault };
     size_t bound = row_bound(p, cells, &r.column);
+    if (meta->before != NULL)
+        bound += row_bound(p, meta->before, &r.column);
     char *start =
         bound > b->row_limit + p->fixed_bytes ? NULL : buf_reserve(&b->bytes, bound);
     if (start == NULL) {

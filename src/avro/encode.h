@@ -70,6 +70,10 @@ struct row_meta {
     enum row_op op;
     int64_t sequence;
     int64_t at; /* microseconds; written as milliseconds */
+    /* What the server changed by a foreign key and did not log: every row whose columns
+     * are these. NULL: the row itself, which is known by its key. Only columns that the
+     * row's cells tell count; those cells are what they become, of OP_DELETE the same. */
+    const struct value *before;
 };
 
 enum encode_result {

@@ -44,6 +44,8 @@ struct catalog_table {
     uint64_t row_estimate;
     uint64_t byte_estimate;
     bool system_versioned;
+    bool cascades; /* the log's reader is to tell when a foreign key of it is dropped:
+                      what such keys do to its rows is derived */
     bool transactional;                  /* the engine has consistent views */
     const struct catalog_index *indexes; /* by name */
     size_t index_count;

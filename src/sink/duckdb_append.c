@@ -137,11 +137,13 @@ struct row_loader {
     const struct manifest_stream *st;
     const struct table_schema *shape; /* of the segment; the plan's */
     struct decode_plan *plan;         /* owned */
-    struct value *cells;              /* owned */
+    struct value *cells, *other;      /* owned */
     struct appender out;
-    char *absent;     /* owned: of changes, a digit per column of the table */
-    const bool *keep; /* of changes, by the row's place: whether it comes; or NULL */
-    uint64_t row;     /* 1-based, of the segment */
+    char *absent;      /* owned: of changes, a digit per column of the table */
+    struct str change; /* of changes: what CHANGE_COLUMN gets, and */
+    bool acted;        /* whether it is what a foreign key did */
+    const bool *keep;  /* of changes, by the row's place: whether it comes; or NULL */
+    uint64_t row;      /* 1-based, of the segment */
 };
 
 /* Names of the table's columns, in order. */
@@ -255,8 +257,11 @@ static struct value absent_value(struct row_loader *l)
     bool any = false;
     for (size_t i = 0; i < p->column_count; i++) {
         bool absent = p->from[i] >= 0 && is_absent(l, p->from[i]);
+        bool made = p->from[i] >= 0 && l->shape->columns[p->from[i]].companion != 0;
         l->absent[i] = absent ? '1' : '0';
-        any = any || absent;
+        if (l->acted && p->from[i] >= 0)
+            l->absent[i] = absent || made ? '1' : '2';
+        any = any || absent || l->acted;
     }
     if (!any)
         return (struct value){ .kind = VALUE_NULL };
@@ -289,11 +294,9 @@ static int check_change(struct row_loader *l, const struct row_meta *meta,
     return 0;
 }
 
-static struct value change_value(const struct row_meta *meta)
+static struct str change_code(enum row_op op)
 {
-    return value_of_bytes(VALUE_TEXT, meta->op == OP_DELETE   ? STR("D")
-                                      : meta->op == OP_UPDATE ? STR("U")
-                                                              : STR("I"));
+    return op == OP_DELETE ? STR("D") : op == OP_UPDATE ? STR("U") : STR("I");
 }
 
 /* What goes into column i of the table. */
@@ -310,27 +313,19 @@ static struct value column_value(struct row_loader *l, size_t i,
     if (from <= FROM_SYSTEM)
         return system_value(l, (enum system_column)(FROM_SYSTEM - from), meta, key_text);
     if (from == FROM_CHANGE)
-        return change_value(meta);
+        return value_of_bytes(VALUE_TEXT, l->change);
     if (from == FROM_ABSENT)
         return absent_value(l);
     return (struct value){ .kind = VALUE_NULL };
 }
 
-static int store_row(struct row_loader *l, const struct row_meta *meta,
-                     struct str column_bytes, struct error *err)
+/* The row as its cells are now. */
+static int put_row(struct row_loader *l, const struct row_meta *meta, struct str key_text,
+                   struct error *err)
 {
     struct appender *p = &l->out;
-    uint8_t key[CONTRACT_KEY_BYTES];
-    char key_text[CONTRACT_KEY_TEXT];
-    if (l->st->keyless) {
-        contract_row_key(column_bytes, key);
-        contract_key_text(key, key_text);
-    }
-    if (l->st->changes && check_change(l, meta, err) != 0)
-        return -1;
     for (size_t i = 0; i < p->column_count; i++) {
-        struct value v =
-            column_value(l, i, meta, (struct str){ key_text, sizeof(key_text) });
+        struct value v = column_value(l, i, meta, key_text);
         const char *why = cell_store(p->api, &p->columns[i], p->rows, &v);
         if (why != NULL) {
             struct str name = p->from[i] >= 0 ? l->shape->columns[p->from[i]].avro_name
@@ -342,10 +337,61 @@ static int store_row(struct row_loader *l, const struct row_meta *meta,
         }
     }
     p->rows++;
+    return p->rows == p->rows_max ? appender_flush_chunk(p, err) : 0;
+}
+
+/* What a foreign key did: X, or F and G. */
+static int store_acted(struct row_loader *l, const struct row_meta *meta,
+                       struct error *err)
+{
+    struct row_meta to = *meta;
+    bool gone = meta->op == OP_DELETE;
+    to.sequence++;
+    if (!l->st->changes || l->st->keyless || l->keep != NULL ||
+        (!gone && meta->op != OP_UPDATE))
+        return error_set(err, ERR_PROTOCOL,
+                         "row %llu is what a foreign key did, and may not be",
+                         (unsigned long long)l->row);
+    l->acted = version_stream(l->s, l->st)->acted = true;
+    if (to.sequence > l->s->sequence)
+        l->s->sequence = to.sequence;
+    for (unsigned i = 0; i < l->shape->column_count; i++) {
+        l->other[i] = l->cells[i];
+        if (l->cells[i].kind != VALUE_ABSENT)
+            l->cells[i] = meta->before[i];
+    }
+    l->change = gone ? STR("X") : STR("F");
+    int rc = put_row(l, meta, (struct str){ 0 }, err);
+    if (rc == 0 && !gone) {
+        memcpy(l->cells, l->other, l->shape->column_count * sizeof(*l->cells));
+        l->change = STR("G");
+        rc = put_row(l, &to, (struct str){ 0 }, err);
+    }
+    l->acted = false;
+    return rc;
+}
+
+static int store_row(struct row_loader *l, const struct row_meta *meta,
+                     struct str column_bytes, struct error *err)
+{
+    struct appender *p = &l->out;
+    uint8_t key[CONTRACT_KEY_BYTES];
+    char key_text[CONTRACT_KEY_TEXT];
     p->chunk_bytes += column_bytes.len + p->column_count;
-    if (p->rows == p->rows_max || p->chunk_bytes >= CHUNK_BYTES)
-        return appender_flush_chunk(p, err);
-    return 0;
+    if (meta->before != NULL) {
+        if (store_acted(l, meta, err) != 0)
+            return -1;
+    } else {
+        if (l->st->keyless) {
+            contract_row_key(column_bytes, key);
+            contract_key_text(key, key_text);
+        }
+        l->change = change_code(meta->op);
+        if ((l->st->changes && check_change(l, meta, err) != 0) ||
+            put_row(l, meta, (struct str){ key_text, sizeof(key_text) }, err) != 0)
+            return -1;
+    }
+    return p->chunk_bytes >= CHUNK_BYTES ? appender_flush_chunk(p, err) : 0;
 }
 
 static int load_block(struct row_loader *l, struct str rows, uint64_t row_count,
@@ -404,6 +450,7 @@ static int append_rows(struct row_loader *l, struct str table, struct str contai
     if (l->plan != NULL) {
         l->shape = decode_plan_schema(l->plan);
         l->cells = xcalloc(l->shape->column_count, sizeof(*l->cells));
+        l->other = xcalloc(l->shape->column_count, sizeof(*l->other));
         rc = appender_init(&l->out, s, schema_name, table_name, err);
         l->absent = xcalloc(l->out.column_count + 1, 1);
         if (rc == 0)
@@ -413,6 +460,7 @@ static int append_rows(struct row_loader *l, struct str table, struct str contai
         appender_done(&l->out);
     }
     free(l->cells);
+    free(l->other);
     free(l->absent);
     decode_plan_free(l->plan);
     container_reader_free(in);

@@ -297,7 +297,9 @@ int change_apply(struct sink *base, const struct manifest_stream *st,
     if (!ds->staged)
         return 0;
     FAULT("change.staged");
-    struct fold f = { .into = ds->mark->target, .from = STR("temp.main." STAGE_TABLE) };
+    struct fold f = { .into = ds->mark->target,
+                      .from = STR("temp.main." STAGE_TABLE),
+                      .acted = ds->acted };
     ds->staged = false;
     if (fold_changes(s, st, &f, out, err) != 0)
         return -1;
@@ -357,7 +359,10 @@ static int cut_held(struct duckdb_sink *s, const struct manifest_stream *st,
     }
     buf_add_text(&sql, "DELETE FROM ");
     buf_add_str(&sql, held);
-    buf_add_text(&sql, " WHERE " CHANGE_COLUMN " = 'T'");
+    buf_printf(&sql,
+               " WHERE " CHANGE_COLUMN " = 'T' OR (" CHANGE_COLUMN
+               " IN ('X', 'F', 'G') AND _sdc_sequence <= %lld)",
+               (long long)cut);
     if (rc == 0)
         rc = sql_run_buf(s, &sql, err);
     buf_add_text(&sql, "DELETE FROM ");
@@ -384,6 +389,21 @@ static int check_whole(const struct manifest_stream *st, const struct stream_mar
                      (unsigned long long)st->version);
 }
 
+static int find_acted(struct duckdb_sink *s, struct str held, bool *out,
+                      struct error *err)
+{
+    uint64_t count = 0;
+    struct buf sql;
+    buf_init(&sql, SQL_LIMIT);
+    buf_add_text(&sql, "SELECT count(*)::VARCHAR FROM ");
+    buf_add_str(&sql, held);
+    buf_add_text(&sql, " WHERE " CHANGE_COLUMN " IN ('X', 'F')");
+    int rc = sql_number(s, &sql, &count, err);
+    *out = count > 0;
+    buf_done(&sql);
+    return rc;
+}
+
 /* Rows change behind the swap, see join_replace_live(); where the copy goes behind the
  * rows of the live table it is not renamed. */
 static int put_together(struct duckdb_sink *s, const struct manifest_stream *st,
@@ -392,10 +412,13 @@ static int put_together(struct duckdb_sink *s, const struct manifest_stream *st,
     struct str target = version_stream(s, st)->mark->target;
     struct str held = held_table(s, st);
     bool behind = st->append && st->live_version != 0;
-    struct fold f = { .into = behind ? copy : target, .from = sql_name(s, held) };
+    struct fold f = { .into = behind ? copy : target,
+                      .from = sql_name(s, held),
+                      .copied = true };
     if ((!behind && join_replace_live(s, st, copy, err) != 0) ||
         (st->keyless && join_number_equal_rows(s, f.into, err) != 0) ||
-        cut_held(s, st, &f, out, err) != 0 || fold_changes(s, st, &f, out, err) != 0)
+        cut_held(s, st, &f, out, err) != 0 || find_acted(s, f.from, &f.acted, err) != 0 ||
+        fold_changes(s, st, &f, out, err) != 0)
         return -1;
     FAULT("change.held_applied");
     if (behind &&

@@ -167,7 +167,8 @@ static bool tells_all(const struct look *l)
 /* The change is the last of its key so far. */
 static bool take_row(struct look *l, const struct row_meta *meta, struct buf *key)
 {
-    if (l->rows == l->row_limit || (l->rows > 0 && meta->sequence <= l->sequence) ||
+    if (meta->before != NULL || l->rows == l->row_limit ||
+        (l->rows > 0 && meta->sequence <= l->sequence) ||
         (meta->op != OP_INSERT && meta->op != OP_UPDATE && meta->op != OP_DELETE) ||
         !tells_all(l) || !add_key_bytes(l, key))
         return false;

@@ -15,6 +15,7 @@
 #define FOLD_TABLE "temp.main._tailrace_fold"
 #define NET_TABLE "temp.main._tailrace_net"
 #define PICK_TABLE "temp.main._tailrace_pick"
+#define DERIVED_TABLE "temp.main._tailrace_derived"
 
 /* One fold while it is made. Names live in the epoch's arena. */
 struct folding {
@@ -25,7 +26,9 @@ struct folding {
     struct column_list have; /* of the table */
     struct key_list key;
     uint64_t rows, keys, numbers, partial, deletions;
-    struct buf sql; /* one statement at a time */
+    uint64_t acted;   /* records of what foreign keys did */
+    uint64_t derived; /* changes that were made of them */
+    struct buf sql;   /* one statement at a time */
 };
 
 /* ---- pieces of statements --------------------------------------------------------- */
@@ -126,7 +129,8 @@ static int take_counts(void *ctx, const struct str *cells, size_t count,
                        struct error *err)
 {
     struct folding *g = ctx;
-    uint64_t *to[] = { &g->rows, &g->keys, &g->numbers, &g->partial, &g->deletions };
+    uint64_t *to[] = { &g->rows,    &g->keys,      &g->numbers,
+                       &g->partial, &g->deletions, &g->acted };
     (void)err;
     for (size_t i = 0; i < count && i < sizeof(to) / sizeof(to[0]); i++)
         if (cells[i].ptr != NULL)
@@ -140,15 +144,17 @@ static int count_changes(struct folding *g, struct error *err)
     add_keys(g, "k");
     add(g, " FROM ");
     add_from(g);
-    add(g, " AS k)), count(DISTINCT _sdc_sequence)::VARCHAR, "
-           "count(" ABSENT_COLUMN ")::VARCHAR, "
-           "(count(*) FILTER (WHERE " CHANGE_COLUMN " = 'D'))::VARCHAR FROM ");
+    add(g,
+        " AS k)), count(DISTINCT _sdc_sequence)::VARCHAR, "
+        "count(" ABSENT_COLUMN ")::VARCHAR, "
+        "(count(*) FILTER (WHERE " CHANGE_COLUMN " = 'D'))::VARCHAR, "
+        "(count(*) FILTER (WHERE " CHANGE_COLUMN " IN ('X', 'F', 'G')))::VARCHAR FROM ");
     add_from(g);
     int rc = buf_check(&g->sql, "SQL text", err);
     if (rc == 0)
         rc = sql_rows(g->s, buf_text(&g->sql), NULL, 0, SQL_INTO(take_counts, g), err);
     buf_clear(&g->sql);
-    if (rc != 0 || g->numbers == g->rows)
+    if (rc != 0 || g->numbers == g->rows || g->derived > 0)
         return rc;
     return error_set(err, ERR_PROTOCOL,
                      "%llu changes carry %llu numbers, so nobody knows which of a key is "
@@ -329,6 +335,15 @@ static int keep_last(struct folding *g, struct error *err)
         return 0;
     add(g, "DELETE FROM ");
     add_from(g);
+    if (g->derived > 0) { /* rows of several keys that one foreign key changed have its
+                             number */
+        add(g, " WHERE rowid NOT IN (SELECT arg_max(d.rowid, d._sdc_sequence) FROM ");
+        add_from(g);
+        add(g, " AS d GROUP BY ");
+        add_keys(g, "d");
+        add(g, ")");
+        return run(g, err);
+    }
     add(g, " WHERE _sdc_sequence NOT IN (SELECT max(d._sdc_sequence) FROM ");
     add_from(g);
     add(g, " AS d GROUP BY ");
@@ -522,10 +537,43 @@ static int put_rows(struct folding *g, struct error *err)
     return run(g, err);
 }
 
-static int fold_all(struct folding *g, struct load_stream *out, struct error *err)
+/* What foreign keys did becomes changes of rows. */
+static int derive(struct folding *g, struct str into, struct error *err)
 {
-    uint64_t left = 0;
+    struct cascade c = { .from = g->f->from,
+                         .into = into,
+                         .columns = &g->from,
+                         .key = &g->key,
+                         .copied = g->f->copied };
+    uint64_t told = g->rows - g->acted;
+    if (cascade_derive(g->s, &c, &g->derived, err) != 0 || count_changes(g, err) != 0)
+        return -1;
+    if (g->rows == told + g->derived)
+        return 0;
+    return error_set(err, ERR_BUG, "changes of foreign keys do not add up");
+}
+
+/* How many of the changes that are left foreign keys made. */
+static int count_derived(struct folding *g, uint64_t *out, struct error *err)
+{
+    *out = 0;
+    if (g->derived == 0)
+        return 0;
+    add(g, "SELECT count(*)::VARCHAR FROM ");
+    add_from(g);
+    add(g, " WHERE _sdc_sequence IN (SELECT q FROM " DERIVED_TABLE ")");
+    if (sql_number(g->s, &g->sql, out, err) != 0)
+        return -1;
+    return sql_run(g->s, "DROP TABLE " DERIVED_TABLE, err);
+}
+
+static int fold_all(struct folding *g, struct str into, struct load_stream *out,
+                    struct error *err)
+{
+    uint64_t left = 0, made = 0;
     if (count_changes(g, err) != 0)
+        return -1;
+    if (g->f->acted && g->acted > 0 && derive(g, into, err) != 0)
         return -1;
     if (g->rows == 0)
         return 0;
@@ -534,10 +582,12 @@ static int fold_all(struct folding *g, struct load_stream *out, struct error *er
         return -1;
     add(g, "SELECT count(*)::VARCHAR FROM ");
     add_from(g);
-    if (sql_number(g->s, &g->sql, &left, err) != 0 || put_rows(g, err) != 0)
+    if (sql_number(g->s, &g->sql, &left, err) != 0 || count_derived(g, &made, err) != 0 ||
+        put_rows(g, err) != 0)
         return -1;
-    out->applied += left;
-    out->superseded += g->rows - left;
+    out->applied += left - made;
+    out->superseded += g->rows - g->derived - (left - made);
+    out->derived += made;
     return 0;
 }
 
@@ -558,7 +608,7 @@ int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,
     if (rc == 0)
         rc = check_table(&g, err);
     if (rc == 0)
-        rc = fold_all(&g, out, err);
+        rc = fold_all(&g, buf_str(&into), out, err);
     buf_done(&into);
     buf_done(&g.sql);
     return rc;
@@ -636,9 +686,11 @@ int fold_held(struct duckdb_sink *s, const struct manifest_stream *st, struct st
     g.from.arena = s->epoch;
     buf_init(&g.sql, SQL_LIMIT);
     int rc = look_at_held(&g, &many, err);
+    if (rc == 0 && many && (rc = count_changes(&g, err)) == 0)
+        many = g.acted == 0; /* what a foreign key did needs all before it */
     if (rc == 0 && many &&
-        (count_changes(&g, err) != 0 || count_rows(&g, &before, err) != 0 ||
-         keep_last_held(&g, err) != 0 || count_rows(&g, &left, err) != 0))
+        (count_rows(&g, &before, err) != 0 || keep_last_held(&g, err) != 0 ||
+         count_rows(&g, &left, err) != 0))
         rc = -1;
     if (rc == 0)
         out->superseded += before - left;

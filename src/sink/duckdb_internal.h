@@ -23,6 +23,7 @@ struct duckdb_stream {
                      left out */
     bool staged;  /* its changes are in STAGE_TABLE */
     bool made;    /* the table of what is held was made in this epoch */
+    bool acted;   /* what foreign keys did is among them: see duckdb_cascade.c */
     bool shaped;  /* shape() has been here in this epoch */
     struct column_list columns; /* of changes: their live table's; empty: not known */
     const struct stream_mark *before; /* its mark as the destination has it, or NULL */
@@ -264,6 +265,9 @@ int merge_changes(struct duckdb_sink *s, const struct manifest_stream *st,
 /* Changes lie in a table with the columns of the one that they change, and these two: I,
  * U, D, or T for a truncation, which has no row; and a digit per column, 1 where the
  * change says nothing of it, or NULL. No source column's name begins with _sdc_. */
+/* What a foreign key did is told by records that are no rows: X, the rows whose columns
+ * have these values went; F and behind it G, those that had the values of F got those of
+ * G. ABSENT_COLUMN has a 2 at these columns, 1 at others. */
 #define CHANGE_COLUMN "_sdc_change"
 #define ABSENT_COLUMN "_sdc_absent"
 
@@ -303,6 +307,8 @@ int direct_changes(struct duckdb_sink *s, const struct manifest_stream *st,
 struct fold {
     struct str into; /* the table's name in the epoch's schema */
     struct str from; /* the changes, as SQL calls their table; they are used up */
+    bool acted;      /* what foreign keys did is among them */
+    bool copied;     /* rows of `into` may be as of later than these changes */
 };
 
 /* The changes of each key become one, and the table has them. Counts go to out. */
@@ -314,6 +320,20 @@ int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,
  * keep every change, and those without a key, are left alone. */
 int fold_held(struct duckdb_sink *s, const struct manifest_stream *st, struct str held,
               struct load_stream *out, struct error *err);
+/* ---- what foreign keys did (duckdb_cascade.c) -------------------------------------- */
+
+struct cascade {
+    struct str from, into; /* as SQL calls them: the changes, and what they change */
+    const struct column_list *columns; /* of the changes */
+    const struct key_list *key;
+    bool copied; /* see struct fold */
+};
+
+/* In place of the records X, F and G among the changes come changes of the rows that they
+ * were about, with their numbers; *derived is how many. Errors: ERR_DATA where that
+ * cannot be told. */
+int cascade_derive(struct duckdb_sink *s, const struct cascade *c, uint64_t *derived,
+                   struct error *err);
 
 /* ---- rows (duckdb_append.c) ------------------------------------------------------- */
 

@@ -108,6 +108,8 @@ struct load_stream {
                             the one before it (NEW) */
     uint64_t known;      /* read again: the destination had them already; of a sweep: keys
                             of which it has nothing but rows marked deleted */
+    uint64_t derived;  /* rows that foreign keys changed at the source, which did not say
+                          so; in none of the others */
     uint64_t rejected; /* records written to _sdc_rejected, quarantined before or here */
 };
 

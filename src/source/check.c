@@ -359,20 +359,23 @@ static void look_at_cascades(struct checker *c)
 {
     const struct log_ability *o = &c->facts.ability;
     struct arena *a = c->facts.arena;
+    bool native = check_setting(&c->facts, "innodb_native_foreign_keys").ptr != NULL;
     for (size_t i = 0; i < o->cascade_count; i++) {
         const struct check_cascade *k = &o->cascades[i];
-        find(c, CHECK_WARN, "foreign key",
-             arena_printf(a, "'" STR_FMT "." STR_FMT "': '" STR_FMT "' " STR_FMT,
+        find(c, k->derived ? CHECK_OK : CHECK_WARN, "foreign key",
+             arena_printf(a, "'" STR_FMT "." STR_FMT "': '" STR_FMT "' " STR_FMT "%s",
                           STR_ARG(k->database), STR_ARG(k->table), STR_ARG(k->name),
-                          STR_ARG(k->action)));
+                          STR_ARG(k->action), k->derived ? ", derived" : ""));
+        if (k->derived)
+            continue;
         explain(
             c,
             arena_printf(a,
                          "When rows of '" STR_FMT
                          "' go or change, so do rows of this table, and the server "
-                         "does not log that: the table is not followed by log.",
-                         STR_ARG(k->parent)),
-            check_setting(&c->facts, "innodb_native_foreign_keys").ptr != NULL
+                         "does not log that: the table is not followed by log. " STR_FMT,
+                         STR_ARG(k->parent), STR_ARG(k->why)),
+            native
                 ? check_mend_setting(&c->facts, "innodb_native_foreign_keys", "OFF", true)
                 : STR("Read it in full or by key with a delete sweep, let the "
                       "application delete, or use MySQL 9.6 and later."));
@@ -382,7 +385,7 @@ static void look_at_cascades(struct checker *c)
 static bool has_cascade(const struct log_ability *o, const struct catalog_table *t)
 {
     for (size_t i = 0; i < o->cascade_count; i++)
-        if (str_eq(o->cascades[i].table, t->schema.name) &&
+        if (!o->cascades[i].derived && str_eq(o->cascades[i].table, t->schema.name) &&
             str_eq(o->cascades[i].database, t->schema.database))
             return true;
     return false;
@@ -430,6 +433,7 @@ static int look(struct checker *c, struct error *err)
         names[i] = c->catalog->databases[i].name;
     if (check_ability_read(&c->facts, &scope, err) != 0)
         return -1;
+    check_derive(c->facts.arena, c->catalog, &c->facts.ability);
     find(c, CHECK_OK, "server", source_describe(c->facts.arena, c->facts.session));
     look_at_select(c);
     look_at_log(c);

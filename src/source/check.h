@@ -30,6 +30,8 @@
 /* --- what the log can give -------------------------------------------------------------
  */
 
+enum check_rule { RULE_NONE = 0, RULE_CASCADE, RULE_SET_NULL, RULE_SET_DEFAULT };
+
 /* A foreign key by which the server changes rows of `table` on its own, and does not say
  * so in the log. */
 struct check_cascade {
@@ -37,6 +39,17 @@ struct check_cascade {
     struct str name;            /* of the constraint */
     struct str parent;          /* "database.table" */
     struct str action;          /* "ON DELETE CASCADE, ON UPDATE SET NULL" */
+    struct str parent_database, parent_table;
+    const struct str *columns; /* of the child, in the constraint's order, as ... */
+    const struct str
+        *references; /* ... those of the parent; column_count, 0: not known */
+    size_t column_count;
+    enum check_rule on_delete, on_update;
+    /* What check_derive() found: from the parent's changes it can be told exactly what
+     * becomes of the child's rows; or why not, a sentence. */
+    bool derived;
+    struct str why;
+    uint64_t parent_shape; /* schema_hash() of the parent; 0: not known */
 };
 
 #define CHECK_RETENTION_UNKNOWN (-1)
@@ -56,7 +69,7 @@ struct log_ability {
     int64_t retention_s;  /* how long files are kept at least, or CHECK_RETENTION_... */
     struct str do_databases, ignored_databases; /* binlog-do-db, binlog-ignore-db */
     /* By database, then table, as bytes compare; none where they are logged. */
-    const struct check_cascade *cascades;
+    struct check_cascade *cascades;
     size_t cascade_count;
 };
 
@@ -70,8 +83,16 @@ struct check_scope {
 int check_log_based(struct session *s, struct arena *a, const struct check_scope *scope,
                     struct log_ability *out, struct error *err);
 
-/* Empty when the log can give this table's rows exactly; else why not, a sentence in the
- * arena. */
+/* Which of o->cascades can be derived: tables and columns as the catalog has them. */
+void check_derive(struct arena *a, const struct catalog *catalog, struct log_ability *o);
+
+/* A hash of all foreign keys that change rows of the table; 0: there is none. whole: with
+ * the shapes of the parents. */
+uint64_t check_cascade_hash(const struct log_ability *o, const struct table_schema *child,
+                            bool whole);
+
+/* Empty when the log can give this table's rows exactly, what is derived included; else
+ * why not, a sentence in the arena. */
 struct str check_table_log(struct arena *a, const struct catalog_table *t,
                            const struct log_ability *o);
 

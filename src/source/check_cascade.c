@@ -31,20 +31,31 @@ static void add_scope(struct buf *sql, const char *column,
     buf_add_char(sql, ')');
 }
 
-static bool acts(struct str rule)
+static enum check_rule rule_of(struct str text)
 {
-    return str_ieq(rule, STR("CASCADE")) || str_ieq(rule, STR("SET NULL")) ||
-           str_ieq(rule, STR("SET DEFAULT"));
+    if (str_ieq(text, STR("CASCADE")))
+        return RULE_CASCADE;
+    if (str_ieq(text, STR("SET NULL")))
+        return RULE_SET_NULL;
+    return str_ieq(text, STR("SET DEFAULT")) ? RULE_SET_DEFAULT : RULE_NONE;
 }
 
-static struct str action_text(struct arena *a, struct str on_delete, struct str on_update)
+static struct str action_text(struct arena *a, const struct check_cascade *c)
 {
-    bool both = acts(on_delete) && acts(on_update);
-    return arena_printf(a, "%s" STR_FMT "%s%s" STR_FMT,
-                        acts(on_delete) ? "ON DELETE " : "",
-                        acts(on_delete) ? (int)on_delete.len : 0, on_delete.ptr,
-                        both ? ", " : "", acts(on_update) ? "ON UPDATE " : "",
-                        acts(on_update) ? (int)on_update.len : 0, on_update.ptr);
+    static const char *const names[] = { "", "CASCADE", "SET NULL", "SET DEFAULT" };
+    bool both = c->on_delete != RULE_NONE && c->on_update != RULE_NONE;
+    return arena_printf(a, "%s%s%s%s%s", c->on_delete != RULE_NONE ? "ON DELETE " : "",
+                        names[c->on_delete], both ? ", " : "",
+                        c->on_update != RULE_NONE ? "ON UPDATE " : "",
+                        names[c->on_update]);
+}
+
+static void set_parent(struct arena *a, struct check_cascade *c, struct str database,
+                       struct str table)
+{
+    c->parent_database = database;
+    c->parent_table = table;
+    c->parent = arena_printf(a, STR_FMT "." STR_FMT, STR_ARG(database), STR_ARG(table));
 }
 
 static void add_found(struct found_list *list, const struct check_cascade *c)
@@ -74,8 +85,10 @@ static int read_constraints(struct session *s, struct arena *a,
     for (size_t i = 0; i < r.row_count; i++) {
         const struct str *row = r.cells + i * 7;
         struct check_cascade c = { .database = row[0], .table = row[1], .name = row[2] };
-        c.parent = arena_printf(a, STR_FMT "." STR_FMT, STR_ARG(row[3]), STR_ARG(row[4]));
-        c.action = action_text(a, row[5], row[6]);
+        c.on_delete = rule_of(row[5]);
+        c.on_update = rule_of(row[6]);
+        set_parent(a, &c, row[3], row[4]);
+        c.action = action_text(a, &c);
         add_found(list, &c);
     }
     return 0;
@@ -83,17 +96,17 @@ static int read_constraints(struct session *s, struct arena *a,
 
 /* ---- others hide the rules from accounts that may only SELECT: CREATE TABLE ---- */
 
-static struct str rule_behind(struct str line, struct str head)
+static enum check_rule rule_behind(struct str line, struct str head)
 {
     const char *at = memmem(line.ptr, line.len, head.ptr, head.len);
     if (at == NULL)
-        return (struct str){ 0 };
+        return RULE_NONE;
     struct str rest = { at + head.len, line.len - (size_t)(at - line.ptr) - head.len };
     if (str_starts(rest, STR("CASCADE")))
-        return STR("CASCADE");
+        return RULE_CASCADE;
     if (str_starts(rest, STR("SET NULL")))
-        return STR("SET NULL");
-    return str_starts(rest, STR("SET DEFAULT")) ? STR("SET DEFAULT") : (struct str){ 0 };
+        return RULE_SET_NULL;
+    return str_starts(rest, STR("SET DEFAULT")) ? RULE_SET_DEFAULT : RULE_NONE;
 }
 
 /* `a``b` at the start of *text, without its quotes; takes it off. */
@@ -124,17 +137,22 @@ static bool take_text(struct str *text, struct str expected)
     return true;
 }
 
-/* (`a`, `b`) */
-static bool take_columns(struct arena *a, struct str *text)
+/* So many columns an index of InnoDB has at most, and a foreign key needs one. */
+#define COLUMNS_MOST 16u
+
+/* (`a`, `b`): 0 where it is something else. */
+static size_t take_columns(struct arena *a, struct str *text, const struct str **out)
 {
-    struct str ignored;
+    struct str *names = ARENA_ARRAY(a, struct str, COLUMNS_MOST);
+    size_t n = 0;
+    *out = names;
     if (!take_text(text, STR("(")))
-        return false;
+        return 0;
     do {
-        if (!take_ident(a, text, &ignored))
-            return false;
+        if (n == COLUMNS_MOST || !take_ident(a, text, &names[n++]))
+            return 0;
     } while (take_text(text, STR(", ")));
-    return take_text(text, STR(")"));
+    return take_text(text, STR(")")) ? n : 0;
 }
 
 /*   CONSTRAINT `n` FOREIGN KEY (`a`) REFERENCES `d`.`t` (`b`) ON DELETE CASCADE ... */
@@ -142,8 +160,11 @@ static bool parse_constraint(struct arena *a, struct str line, struct check_casc
 {
     struct str parent;
     if (!take_text(&line, STR("  CONSTRAINT ")) || !take_ident(a, &line, &c->name) ||
-        !take_text(&line, STR(" FOREIGN KEY ")) || !take_columns(a, &line) ||
-        !take_text(&line, STR(" REFERENCES ")) || !take_ident(a, &line, &parent))
+        !take_text(&line, STR(" FOREIGN KEY ")))
+        return false;
+    size_t columns = take_columns(a, &line, &c->columns);
+    if (columns == 0 || !take_text(&line, STR(" REFERENCES ")) ||
+        !take_ident(a, &line, &parent))
         return false;
     struct str database = c->database;
     if (take_text(&line, STR("."))) {
@@ -151,13 +172,27 @@ static bool parse_constraint(struct arena *a, struct str line, struct check_casc
         if (!take_ident(a, &line, &parent))
             return false;
     }
-    if (!take_text(&line, STR(" ")) || !take_columns(a, &line))
+    if (!take_text(&line, STR(" ")) || take_columns(a, &line, &c->references) != columns)
         return false;
-    c->parent = arena_printf(a, STR_FMT "." STR_FMT, STR_ARG(database), STR_ARG(parent));
-    struct str on_delete = rule_behind(line, STR(" ON DELETE "));
-    struct str on_update = rule_behind(line, STR(" ON UPDATE "));
-    c->action = action_text(a, on_delete, on_update);
+    c->column_count = columns;
+    set_parent(a, c, database, parent);
+    c->on_delete = rule_behind(line, STR(" ON DELETE "));
+    c->on_update = rule_behind(line, STR(" ON UPDATE "));
+    c->action = action_text(a, c);
     return c->action.len > 0;
+}
+
+/* The constraint that the catalog told of, now with its columns; else a new one. */
+static void take_constraint(struct found_list *list, const struct check_cascade *c)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (str_eq(list->items[i].name, c->name) &&
+            str_eq(list->items[i].table, c->table) &&
+            str_eq(list->items[i].database, c->database)) {
+            list->items[i] = *c;
+            return;
+        }
+    add_found(list, c);
 }
 
 static int read_create(struct session *s, struct arena *a, const struct str *child,
@@ -185,7 +220,7 @@ static int read_create(struct session *s, struct arena *a, const struct str *chi
         struct str line = str_cut(text, '\n', &text);
         struct check_cascade c = { .database = child[0], .table = child[1] };
         if (parse_constraint(a, line, &c))
-            add_found(list, &c);
+            take_constraint(list, &c);
     }
     return 0;
 }
@@ -207,6 +242,18 @@ static int read_children(struct session *s, struct arena *a,
     for (size_t i = 0; i < r.row_count; i++)
         if (read_create(s, a, r.cells + i * 2, list, err) != 0)
             return -1;
+    return 0;
+}
+
+/* The columns of what the catalog told of. */
+static int read_columns(struct session *s, struct arena *a, struct found_list *list,
+                        struct error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct str child[2] = { list->items[i].database, list->items[i].table };
+        if (list->items[i].column_count == 0 && read_create(s, a, child, list, err) != 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -232,6 +279,8 @@ int check_cascades_read(struct session *s, struct arena *a,
         return 0;
     int rc = by_catalog ? read_constraints(s, a, scope, &list, err)
                         : read_children(s, a, scope, &list, err);
+    if (rc == 0 && by_catalog)
+        rc = read_columns(s, a, &list, err);
     if (rc == 0 && list.count > 0) {
         struct check_cascade *items = ARENA_ARRAY(a, struct check_cascade, list.count);
         memcpy(items, list.items, list.count * sizeof *items);

@@ -39,6 +39,9 @@ bool check_has_grant(const struct check_facts *f, const char *privilege);
 int check_retention_read(struct session *s, struct arena *a, struct check_facts *f,
                          struct error *err);
 
+/* The log has no rows of this database (binlog-do-db, binlog-ignore-db). */
+bool check_is_filtered(const struct log_ability *o, struct str database);
+
 /* ability->cascades. */
 int check_cascades_read(struct session *s, struct arena *a,
                         const struct check_scope *scope, struct log_ability *ability,

@@ -127,7 +127,7 @@ static bool names_database(struct str list, struct str name)
     return false;
 }
 
-static bool is_filtered(const struct log_ability *o, struct str database)
+bool check_is_filtered(const struct log_ability *o, struct str database)
 {
     if (o->do_databases.len > 0)
         return !names_database(o->do_databases, database);
@@ -146,8 +146,13 @@ static bool engine_logs_its_rows(const struct catalog_table *t)
     return t->transactional;
 }
 
-static const struct check_cascade *cascade_of(const struct log_ability *o,
-                                              const struct table_schema *t)
+static bool is_child(const struct check_cascade *c, const struct table_schema *t)
+{
+    return str_eq(c->database, t->database) && str_eq(c->table, t->name);
+}
+
+/* The first one of the table. */
+static size_t first_cascade(const struct log_ability *o, const struct table_schema *t)
 {
     size_t low = 0;
     size_t high = o->cascade_count;
@@ -161,18 +166,26 @@ static const struct check_cascade *cascade_of(const struct log_ability *o,
         else
             high = middle;
     }
-    if (low == o->cascade_count)
-        return NULL;
-    const struct check_cascade *c = &o->cascades[low];
-    return str_eq(c->database, t->database) && str_eq(c->table, t->name) ? c : NULL;
+    return low;
 }
 
-static struct str cascade_why(struct arena *a, const struct check_cascade *c)
+/* Of the first that cannot be derived. */
+static struct str cascade_why(struct arena *a, const struct catalog_table *t,
+                              const struct log_ability *o)
 {
-    return arena_printf(a,
-                        "Foreign key '" STR_FMT "' to '" STR_FMT "' (" STR_FMT
-                        ") changes its rows, and the server does not log that.",
-                        STR_ARG(c->name), STR_ARG(c->parent), STR_ARG(c->action));
+    for (size_t i = first_cascade(o, &t->schema);
+         i < o->cascade_count && is_child(&o->cascades[i], &t->schema); i++) {
+        const struct check_cascade *c = &o->cascades[i];
+        if (c->derived)
+            continue;
+        return arena_printf(
+            a,
+            "Foreign key '" STR_FMT "' to '" STR_FMT "' (" STR_FMT
+            ") changes its rows, and the server does not log that.%s" STR_FMT,
+            STR_ARG(c->name), STR_ARG(c->parent), STR_ARG(c->action),
+            c->why.len > 0 ? " " : "", STR_ARG(c->why));
+    }
+    return (struct str){ 0 };
 }
 
 struct str check_table_log(struct arena *a, const struct catalog_table *t,
@@ -190,14 +203,14 @@ struct str check_table_log(struct arena *a, const struct catalog_table *t,
         return arena_printf(a,
                             "Engine " STR_FMT " does not log what becomes of its rows.",
                             STR_ARG(t->engine));
-    if (is_filtered(o, t->schema.database))
+    if (check_is_filtered(o, t->schema.database))
         return arena_printf(a,
                             "The server leaves database '" STR_FMT
                             "' out of its log (binlog-do-db, binlog-ignore-db).",
                             STR_ARG(t->schema.database));
-    const struct check_cascade *c = cascade_of(o, &t->schema);
-    if (c != NULL)
-        return cascade_why(a, c);
+    struct str why = cascade_why(a, t, o);
+    if (why.len > 0)
+        return why;
     if (t->key == KEY_NONE && !o->full_images)
         return STR("It has no key, and without binlog_row_image = FULL the log does not "
                    "say which rows change.");

@@ -101,7 +101,8 @@ struct log_item {
     enum log_change change;
     unsigned classes; /* LOG_CHANGED: enum log_class, or-ed; 0: no statement, but what the
                          log itself shows or lacks */
-    uint32_t table;   /* the number given to log_reader_watch() */
+    bool no_checks; /* LOG_ROW: with foreign_key_checks=0, so that no key did anything */
+    uint32_t table; /* the number given to log_reader_watch() */
     /* Cells of all columns of the watched shape, valid until the next call. What is not
      * selected is VALUE_ABSENT, except the key; so is what the server did not log and
      * `before` does not have. An insert has no before, a delete no after (NULL). An

@@ -181,6 +181,9 @@ static enum log_effect alter_effect(const struct ddl *d, struct str sql,
     if (has_word(sql, "REFERENCES") && (has_word(sql, "CASCADE") || has_word(sql, "SET")))
         return lost(why, "a new foreign key may change rows of it that the log does not "
                          "have");
+    if (t->cascades && has_word(sql, "DROP") &&
+        (has_word(sql, "FOREIGN") || has_word(sql, "CONSTRAINT")))
+        return lost(why, "a foreign key that may change its rows was dropped");
     for (uint32_t i = 0; i < d->action_count; i++) {
         enum log_effect e = action_effect(&d->actions[i], why);
         if (e == LOG_EFFECT_LOST)

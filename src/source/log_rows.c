@@ -248,10 +248,12 @@ static void fill_item(const struct log_reader *r, const struct log_rows *s,
                       struct log_item *out)
 {
     static const enum log_op ops[] = { LOG_INSERT, LOG_UPDATE, LOG_DELETE };
-    *out = (struct log_item){ .kind = LOG_ROW,
-                              .op = ops[s->head.kind],
-                              .table = s->bound->number,
-                              .at = r->group.at };
+    *out =
+        (struct log_item){ .kind = LOG_ROW,
+                           .op = ops[s->head.kind],
+                           .table = s->bound->number,
+                           .no_checks = (s->head.flags & ROWS_NO_FOREIGN_KEY_CHECKS) != 0,
+                           .at = r->group.at };
     if (out->op != LOG_INSERT)
         out->before = r->before;
     if (out->op != LOG_DELETE)

@@ -202,6 +202,7 @@ void log_watch_replace(struct log_reader *r, struct log_watch *w,
     struct catalog_table *t =
         (struct catalog_table *)(uintptr_t)now->found; /* our copy */
     keep_selection(&w->found->schema, &t->schema);
+    t->cascades = w->found->cascades;
     select_key(&t->schema);
     now->since = w->since;
     now->names = w->names;

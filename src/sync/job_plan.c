@@ -62,6 +62,7 @@ static int ask_ability(struct job *j, struct error *err)
     struct log_ability *ability = ARENA_NEW(j->arena, struct log_ability);
     if (check_log_based(j->control, j->arena, &scope, ability, err) != 0)
         return -1;
+    check_derive(j->arena, j->catalog, ability);
     j->context.ability = ability;
     if (!ability->possible)
         log_event(LOG_INFO, "no table can follow the source's log",

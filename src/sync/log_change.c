@@ -51,7 +51,8 @@ static int leave(struct log_lane *l, struct log_table *t, struct str why, unsign
         atomic_store(&t->stream->joined, false);
     fail_stream(t->stream, t->reason, hint);
     log_reader_unwatch(l->reader, (uint32_t)(t - l->tables));
-    return t->in_transaction ? 1 : 0;
+    int again = log_cascade_orphan(l, (uint32_t)(t - l->tables));
+    return t->in_transaction ? 1 : again;
 }
 
 int log_change_lose(struct log_lane *l, struct log_table *t, struct str why,
@@ -133,7 +134,9 @@ static int reshape(struct log_lane *l, struct log_table *t, const struct log_ite
         return -1;
     log_event(LOG_INFO, "the table's columns changed", F_STR("table", st->table),
               F_STR("what", item->why));
-    return log_reader_watch(l->reader, item->table, st->found, err);
+    if (log_cascade_watch_table(l, t, err) != 0)
+        return -1;
+    return log_cascade_reshape(l, item->table, st->found, err);
 }
 
 static int truncated(struct log_lane *l, struct log_table *t, const struct log_item *item)
@@ -166,6 +169,19 @@ static void created(struct log_lane *l, struct str name)
     l->created = true;
 }
 
+/* Of a table that is watched for its keys alone. */
+static int parent_changed(struct log_lane *l, const struct log_item *item,
+                          struct error *err)
+{
+    if (item->change == LOG_TRUNCATED || item->change == LOG_CREATED)
+        return 0; /* no key does anything by a TRUNCATE */
+    if (!l->mid && log_epoch_seal(l, false, err) != 0)
+        return -1;
+    return item->change == LOG_SHAPED
+               ? log_cascade_reshape(l, item->table, item->found, err)
+               : log_cascade_orphan(l, item->table);
+}
+
 int log_change_apply(struct log_lane *l, const struct log_item *item, struct error *err)
 {
     struct log_table *t = item->table < l->table_count ? &l->tables[item->table] : NULL;
@@ -173,6 +189,8 @@ int log_change_apply(struct log_lane *l, const struct log_item *item, struct err
         created(l, item->why);
         return 0;
     }
+    if (t == NULL && item->table < l->table_count + l->parent_count)
+        return parent_changed(l, item, err);
     if (t == NULL || t->state == LOG_TABLE_OUT)
         return 0;
     if (log_reread_waits(l)) /* no place before this change is one to capture at */
@@ -261,6 +279,8 @@ void log_change_let_go(struct log_lane *l, struct log_table *t)
         t->state = LOG_TABLE_OUT;
     }
     l->lost += atomic_load(&t->stream->again) ? 1 : 0;
+    if (t->state == LOG_TABLE_OUT)
+        (void)log_cascade_orphan(l, (uint32_t)(t - l->tables));
 }
 
 /* Which changes the one view of a table without a key has already: those of transactions
@@ -302,13 +322,14 @@ static void lose_copy(struct log_lane *l, struct log_table *t, struct str why)
     log_change_let_go(l, t);
 }
 
+static bool is_whole(const struct log_table *t)
+{
+    return !atomic_load(&t->stream->failed) && atomic_load(&t->stream->copied);
+}
+
 static int join(struct log_lane *l, struct log_table *t, struct error *err)
 {
     struct stream *st = t->stream;
-    if (atomic_load(&st->failed) || !atomic_load(&st->copied)) {
-        log_change_let_go(l, t);
-        return 0;
-    }
     if (t->shape->schema->key_count == 0 && !st->starts_empty && !cut_of(t)) {
         struct str why =
             STR("rows of it changed while its view was opened, and without a "
@@ -331,7 +352,11 @@ int log_change_join(struct log_lane *l, struct error *err)
     if (log_epoch_seal(l, false, err) != 0)
         return -1;
     for (size_t i = 0; i < l->table_count; i++)
-        if (l->tables[i].state == LOG_TABLE_HELD && join(l, &l->tables[i], err) != 0)
+        if (l->tables[i].state == LOG_TABLE_HELD && !is_whole(&l->tables[i]))
+            log_change_let_go(l, &l->tables[i]);
+    for (size_t i = 0; i < l->table_count; i++)
+        if (l->tables[i].state == LOG_TABLE_HELD && is_whole(&l->tables[i]) &&
+            join(l, &l->tables[i], err) != 0)
             return -1;
     return log_epoch_seal(l, true, err);
 }

@@ -41,7 +41,6 @@ int log_epoch_touch(struct log_lane *l, struct log_table *t)
                                   .changes = true,
                                   .held = t->state == LOG_TABLE_HELD || t->was_held,
                                   .cut = t->cut,
-                                  .held_limit = l->config.plan->options->held_limit,
                                   .append = st->options.load == LOAD_APPEND,
                                   .truncated_at = t->action_at,
                                   .deletes = (enum delete_way)st->options.deletes,
@@ -49,6 +48,8 @@ int log_epoch_touch(struct log_lane *l, struct log_table *t)
                                   .bookmark = st->bookmark,
                                   .kept = st->kept,
                                   .kept_count = st->kept_count };
+    if (!log_cascade_is_child(l, t)) /* what a foreign key did needs all before it */
+        ms.held_limit = l->config.plan->options->held_limit;
     if (!ms.held)
         ms.live_version = t->version;
     t->index = epoch_stream(l->epoch, &ms);

@@ -59,6 +59,7 @@ struct log_lane *log_lane_new(const struct log_lane_config *config)
         t->live_version = st->still_live;
         log_table_set_shape(t, &st->found->schema);
     }
+    log_cascade_init(l);
     return l;
 }
 
@@ -71,6 +72,7 @@ void log_lane_free(struct log_lane *l)
     log_reread_free(l->reread);
     for (size_t i = 0; i < l->table_count; i++)
         log_table_done(&l->tables[i]);
+    log_cascade_done(l);
     free(l->tables);
     free(l->now);
     free(l->captured);
@@ -133,15 +135,15 @@ int64_t log_lane_fresh_to(const struct log_lane *l)
 static int watch_tables(struct log_lane *l, struct error *err)
 {
     for (size_t i = 0; i < l->table_count; i++) {
-        const struct log_table *t = &l->tables[i];
+        struct log_table *t = &l->tables[i];
         if (t->state == LOG_TABLE_OUT)
             continue;
-        if (log_reader_watch(l->reader, (uint32_t)i, t->stream->found, err) != 0)
+        if (log_cascade_watch_table(l, t, err) != 0)
             return -1;
         if (t->stream->starts_empty && t->stream->still_live == 0)
             log_reader_seen(l->reader, (uint32_t)i, l->seen.file, l->seen.offset);
     }
-    return 0;
+    return log_cascade_watch_parents(l, err);
 }
 
 static int open_reader(struct log_lane *l, struct error *err)
@@ -236,9 +238,9 @@ static struct log_table *table_of(struct log_lane *l, uint32_t number)
 
 /* A table that failed at loading, or whose copy failed, has left the lane there; not
  * where its live version is followed besides. */
-static bool is_wanted(struct log_lane *l, struct log_table *t, uint32_t number)
+static bool is_wanted(struct log_lane *l, struct log_table *t)
 {
-    if (t == NULL || t->state == LOG_TABLE_OUT)
+    if (t->state == LOG_TABLE_OUT)
         return false;
     struct stream *st = t->stream;
     bool back = t->state == LOG_TABLE_LIVE && t->version == st->still_live;
@@ -249,8 +251,37 @@ static bool is_wanted(struct log_lane *l, struct log_table *t, uint32_t number)
     if (t->returns)
         return true;
     t->state = LOG_TABLE_OUT;
-    log_reader_unwatch(l->reader, number);
+    log_reader_unwatch(l->reader, (uint32_t)(t - l->tables));
     return false;
+}
+
+int log_lane_wants(struct log_lane *l, struct log_table *t, bool *wanted)
+{
+    bool was_in = t != NULL && t->state != LOG_TABLE_OUT;
+    *wanted = was_in && is_wanted(l, t);
+    return was_in && !*wanted ? log_cascade_orphan(l, (uint32_t)(t - l->tables)) : 0;
+}
+
+int log_lane_took(struct log_lane *l, struct log_table *t, struct error *err)
+{
+    log_epoch_count(l, t);
+    if (t->counted_bytes >= BLOCK_SOFT_BYTES && log_epoch_flush(l, t, err) != 0)
+        return -1;
+    return log_epoch_bound(l, err);
+}
+
+/* The row is read again by its key; not of a table that a foreign key may change between
+ * the place in the log and the reading. */
+static int want_again(struct log_lane *l, struct log_table *t,
+                      const struct log_item *item)
+{
+    if (!log_cascade_is_child(l, t))
+        return log_reread_want(l, t, item);
+    return log_change_lose(l, t,
+                           STR("the log does not have all columns of a row "
+                               "(binlog_row_image), and a foreign key may have changed "
+                               "it before it could be read again"),
+                           ACTION_PARK);
 }
 
 /* 0, -1, or 1: what was taken must be read again. */
@@ -271,21 +302,16 @@ static int take_images(struct log_lane *l, struct log_table *t,
         case LOG_UNTAKEN:
             return log_change_lose(l, t, str_of(why), ACTION_PARK);
         case LOG_PARTLY:
-            return log_reread_want(l, t, item);
+            return want_again(l, t, item);
         case LOG_TAKEN:
             return 0;
         }
     }
 }
 
-static int take_row(struct log_lane *l, const struct log_item *item, struct error *err)
+static int take_own(struct log_lane *l, struct log_table *t, const struct log_item *item,
+                    struct error *err)
 {
-    struct log_table *t = table_of(l, item->table);
-    if (!is_wanted(l, t, item->table))
-        return 0;
-    if (l->epoch == NULL && l->open_bytes == 0 && !log_reread_waits(l))
-        l->began_at = clock_mono_us();
-    l->mid = true;
     log_change_touch(l, t);
     log_reread_see(l, t, item);
     int rc = take_images(l, t, item, err);
@@ -298,9 +324,21 @@ static int take_row(struct log_lane *l, const struct log_item *item, struct erro
                                STR("more rows could not be represented than "
                                    "quarantine_limit"),
                                ACTION_PARK);
-    if (t->counted_bytes >= BLOCK_SOFT_BYTES && log_epoch_flush(l, t, err) != 0)
-        return -1;
-    return log_epoch_bound(l, err);
+    return log_lane_took(l, t, err);
+}
+
+static int take_row(struct log_lane *l, const struct log_item *item, struct error *err)
+{
+    struct log_table *t = table_of(l, item->table);
+    bool wanted = false;
+    int rc = log_lane_wants(l, t, &wanted);
+    if (rc != 0)
+        return rc;
+    if (l->epoch == NULL && l->open_bytes == 0 && !log_reread_waits(l))
+        l->began_at = clock_mono_us();
+    l->mid = true;
+    rc = wanted ? take_own(l, t, item, err) : 0;
+    return rc != 0 ? rc : log_cascade_row(l, item, err);
 }
 
 /* --- commits --------------------------------------------------------------------------

@@ -46,6 +46,7 @@ struct log_lane_config {
     size_t stream_count;
     const struct str *databases; /* of the source that are looked at; none: all */
     size_t database_count;
+    const struct catalog *catalog;      /* for tables that are only watched */
     const struct mark_list *marks;      /* what the destination has: who is in the lane */
     const struct log_position *from;    /* where the lane stands */
     const struct log_position *seen;    /* the log's end behind the look at the catalog,

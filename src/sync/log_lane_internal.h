@@ -14,6 +14,17 @@
 
 #include <pthread.h>
 
+/* A foreign key by which the server changes rows of a followed table, unlogged. */
+struct log_cascade {
+    struct check_cascade *key;       /* borrowed: the plan's */
+    struct log_table *child;         /* borrowed */
+    uint32_t parent;                 /* the number that the parent's rows come by */
+    struct stream_shape_plan *shape; /* of the child, that `to` is for */
+    uint16_t *from, *to;             /* owned: its columns in the parent and the child's
+                                        shape; from NULL: those of the parent are gone */
+    struct value *old, *now;         /* owned: of one row */
+};
+
 struct log_lane {
     struct log_lane_config config;
     struct arena *arena;       /* owned: reasons, the lane's own texts */
@@ -35,6 +46,11 @@ struct log_lane {
     bool pending;                /* some table has actions for the next epoch */
     struct log_table **now;      /* owned: those that this transaction changes */
     size_t now_count;
+    struct log_cascade *cascades; /* owned */
+    size_t cascade_count;
+    struct catalog_table *parents; /* owned: watched for their keys alone, under the
+                                      numbers behind those of the tables */
+    size_t parent_count;
     struct backoff pause; /* between connections that are lost */
     size_t lost;
     bool created; /* a table that is selected was made, or resumed: another round copies
@@ -50,6 +66,39 @@ struct log_lane {
     bool ending, joined;
     atomic_int_fast64_t read_to, fresh_to;
 };
+
+/* --- log_lane.c */
+
+/* Rows of it count still; NULL is no table. A table that failed at loading leaves here.
+ * 1: what was taken must be read again. */
+int log_lane_wants(struct log_lane *l, struct log_table *t, bool *wanted);
+
+/* A row was taken into the table's block: keep sizes in bounds. */
+int log_lane_took(struct log_lane *l, struct log_table *t, struct error *err);
+
+/* --- log_cascade.c */
+
+void log_cascade_init(struct log_lane *l);
+void log_cascade_done(struct log_lane *l);
+
+/* Watch the table, and parents that are no followed tables. */
+int log_cascade_watch_table(struct log_lane *l, struct log_table *t, struct error *err);
+int log_cascade_watch_parents(struct log_lane *l, struct error *err);
+
+/* A foreign key changes rows of it, which is derived. */
+bool log_cascade_is_child(const struct log_lane *l, const struct log_table *t);
+
+/* What the row means for children of its table. 0, -1, or 1: what was taken must be read
+ * again. */
+int log_cascade_row(struct log_lane *l, const struct log_item *item, struct error *err);
+
+/* The table of this number is read no more: its children leave. 1: rows of one were taken
+ * in this transaction. */
+int log_cascade_orphan(struct log_lane *l, uint32_t number);
+
+/* It has another shape. 0, -1, or 1 as above. */
+int log_cascade_reshape(struct log_lane *l, uint32_t number,
+                        const struct catalog_table *found, struct error *err);
 
 /* --- log_epoch.c */
 

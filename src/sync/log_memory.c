@@ -1,7 +1,10 @@
-/* See log_memory.h. The text is a JSON array of columns. */
+/* See log_memory.h. The text is a JSON object, that of earlier versions an
+ * array of columns. */
 #include "sync/log_memory.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Numbers of a column by name: one list writes and reads them. */
@@ -61,8 +64,14 @@ int log_memory_save(const struct plan_context *c, const struct stream *st,
     json_t *all = json_array();
     for (unsigned i = 0; i < s->column_count; i++)
         (void)json_array_append_new(all, column_json(&s->columns[i]));
-    char *text = json_dumps(all, JSON_COMPACT);
-    json_decref(all);
+    json_t *memory = json_object();
+    char hash[24];
+    (void)snprintf(hash, sizeof hash, "%016" PRIx64,
+                   check_cascade_hash(c->ability, s, true));
+    (void)json_object_set_new(memory, "columns", all);
+    (void)json_object_set_new(memory, "cascades", json_string(hash));
+    char *text = json_dumps(memory, JSON_COMPACT);
+    json_decref(memory);
     if (text == NULL)
         return error_set(err, ERR_DATA,
                          "the columns of '" STR_FMT "." STR_FMT "' cannot be kept",
@@ -98,6 +107,16 @@ static void read_column(struct arena *a, json_t *o, struct column *c)
     c->label_count = (uint16_t)count;
 }
 
+/* The foreign keys that change its rows are those that they were, and so are their
+ * parents: what the log has from here on can be read as it was. */
+static bool same_cascades(const struct plan_context *c, const struct stream *st,
+                          const json_t *memory)
+{
+    const char *text = json_string_value(json_object_get(memory, "cascades"));
+    uint64_t then = text == NULL ? 0 : strtoull(text, NULL, 16);
+    return then == check_cascade_hash(c->ability, &st->found->schema, true);
+}
+
 int log_memory_recall(const struct plan_context *c, struct stream *st, struct error *err)
 {
     struct stream_name of = plan_stream_name(c, st);
@@ -105,10 +124,11 @@ int log_memory_recall(const struct plan_context *c, struct stream *st, struct er
     int found = state_followed_find(c->state, st->arena, &of, &text, err);
     if (found <= 0)
         return found;
-    json_t *all = json_loadb(text.ptr, text.len, 0, NULL);
+    json_t *memory = json_loadb(text.ptr, text.len, 0, NULL);
+    json_t *all = json_is_object(memory) ? json_object_get(memory, "columns") : memory;
     size_t count = json_array_size(all);
-    if (count == 0) {
-        json_decref(all);
+    if (count == 0 || !same_cascades(c, st, memory)) {
+        json_decref(memory);
         return 0;
     }
     struct catalog_table *t = ARENA_NEW(st->arena, struct catalog_table);
@@ -123,6 +143,6 @@ int log_memory_recall(const struct plan_context *c, struct stream *st, struct er
             t->schema.key_count++;
     }
     st->found = t;
-    json_decref(all);
+    json_decref(memory);
     return 1;
 }

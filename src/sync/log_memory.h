@@ -16,7 +16,8 @@
 int log_memory_save(const struct plan_context *c, const struct stream *st,
                     struct error *err);
 
-/* st->found with the columns that are remembered. 1; 0: nothing is remembered; -1. */
+/* st->found with the columns that are remembered. 1; 0: nothing is remembered, or of
+ * other foreign keys; -1. */
 int log_memory_recall(const struct plan_context *c, struct stream *st, struct error *err);
 
 #endif

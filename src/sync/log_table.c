@@ -17,6 +17,7 @@ void log_table_set_shape(struct log_table *t, const struct table_schema *whole)
     t->shape = shape;
     t->from = xreallocarray(t->from, count, sizeof *t->from);
     t->cells = xreallocarray(t->cells, count, sizeof *t->cells);
+    t->before = xreallocarray(t->before, count, sizeof *t->before);
     for (unsigned i = 0; i < count; i++) {
         const struct column *c = &shape->schema->columns[i];
         t->from[i] = UINT16_MAX;
@@ -207,6 +208,47 @@ enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
     return taken;
 }
 
+static bool is_good(const struct value *v)
+{
+    return v->kind != VALUE_ABSENT && v->kind != VALUE_BAD_DATE &&
+           v->kind != VALUE_INVALID;
+}
+
+bool log_table_take_acted(struct log_table *t, const struct log_acted *acted,
+                          struct log_numbers *numbers, size_t row_limit)
+{
+    const struct table_schema *s = t->shape->schema;
+    struct encode_fault ignored = { 0 };
+    struct row_meta meta = { .op = acted->now == NULL ? OP_DELETE : OP_UPDATE,
+                             .sequence = numbers->next,
+                             .at = acted->at,
+                             .before = t->before };
+    for (unsigned i = 0; i < s->column_count; i++) {
+        bool made = t->from[i] == UINT16_MAX;
+        t->cells[i] = (struct value){ .kind = made ? VALUE_NULL : VALUE_ABSENT };
+        t->before[i] = (struct value){ .kind = VALUE_NULL };
+    }
+    for (size_t i = 0; i < acted->count; i++) {
+        t->before[acted->columns[i]] = acted->old[i];
+        t->cells[acted->columns[i]] = acted->now == NULL ? acted->old[i] : acted->now[i];
+        if (!is_good(&acted->old[i]) || !is_good(&t->cells[acted->columns[i]]))
+            return false;
+    }
+    for (unsigned i = 0; i < s->column_count; i++)
+        if (t->cells[i].kind == VALUE_ABSENT)
+            t->before[i].kind = VALUE_ABSENT;
+    if (t->block == NULL)
+        t->block = block_new(t->stream->index, s, row_limit);
+    if (encode_row(t->shape->encode, t->block, &meta, t->cells, &ignored) != ENCODE_OK)
+        return false;
+    numbers->next += 2;
+    t->block->source_rows++;
+    t->block->read_at = acted->at;
+    if (t->block->first_at == 0)
+        t->block->first_at = acted->at;
+    return true;
+}
+
 void log_table_drop_rows(struct log_table *t)
 {
     block_free(t->block);
@@ -224,4 +266,5 @@ void log_table_done(struct log_table *t)
     free(t->past);
     free(t->from);
     free(t->cells);
+    free(t->before);
 }

@@ -46,6 +46,7 @@ struct log_table {
     uint16_t *from;                  /* owned: where each column of the shape is in the
                                         table; UINT16_MAX for companions */
     struct value *cells;             /* owned: one row of the shape */
+    struct value *before;            /* owned: another one */
     struct block *block;             /* owned; NULL between rows */
     struct delivery *rejected;       /* owned; NULL without rejected rows */
     uint64_t epoch;                  /* the one in which `index` holds */
@@ -101,6 +102,20 @@ enum log_taken log_table_put(struct log_table *t, const struct value *cells,
 
 /* The two images of an update are of one row of the destination. */
 bool log_table_same_key(const struct log_table *t, const struct log_item *row);
+
+/* What the server did to rows of this table by a foreign key: those whose columns had
+ * these values. */
+struct log_acted {
+    const uint16_t *columns; /* in the shape, count */
+    const struct value *old; /* count, as is: */
+    const struct value *now; /* what they became; NULL: the rows went */
+    size_t count;
+    int64_t at;
+};
+
+/* Take that. False: a value cannot be represented. Takes two numbers. */
+bool log_table_take_acted(struct log_table *t, const struct log_acted *acted,
+                          struct log_numbers *numbers, size_t row_limit);
 
 /* Forget the rows that are not in an epoch yet. */
 void log_table_drop_rows(struct log_table *t);

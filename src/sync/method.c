@@ -113,6 +113,41 @@ static int check_log(const struct stream_options *o, const struct catalog_table 
     return -1;
 }
 
+static bool is_selected(const struct plan_context *c, const struct catalog_table *t,
+                        const struct column *column)
+{
+    const struct stream_setting *said =
+        selection_find(c->selection, t->schema.database, t->schema.name);
+    return selection_column(said, c->options, &t->schema, column, false, NULL).selected;
+}
+
+/* What foreign keys do to its rows is derived at the destination, which needs their
+ * columns and the key. */
+static struct str hidden_from_cascades(struct arena *a, const struct plan_context *c,
+                                       const struct catalog_table *t)
+{
+    const struct log_ability *o = c->ability;
+    for (size_t i = 0; i < o->cascade_count; i++) {
+        const struct check_cascade *k = &o->cascades[i];
+        if (!str_eq(k->table, t->schema.name) || !str_eq(k->database, t->schema.database))
+            continue;
+        for (unsigned n = 0; n < t->schema.column_count; n++) {
+            const struct column *column = &t->schema.columns[n];
+            bool needed = column->key_ordinal != 0;
+            for (size_t m = 0; m < k->column_count; m++)
+                needed = needed || str_ieq(k->columns[m], column->name);
+            if (needed && !is_selected(c, t, column))
+                return arena_printf(a,
+                                    "Foreign key '" STR_FMT
+                                    "' changes its rows, and the server does not log "
+                                    "that. Column '" STR_FMT
+                                    "', by which they are found, is deselected.",
+                                    STR_ARG(k->name), STR_ARG(column->name));
+        }
+    }
+    return (struct str){ 0 };
+}
+
 static struct str why_no_log(struct arena *a, const struct plan_context *c,
                              const struct catalog_table *t)
 {
@@ -123,7 +158,8 @@ static struct str why_no_log(struct arena *a, const struct plan_context *c,
         return arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(ability->why),
                             ability->mend.len > 0 ? " To mend it: " : "",
                             STR_ARG(ability->mend));
-    return check_table_log(a, t, ability);
+    struct str why = check_table_log(a, t, ability);
+    return why.len > 0 ? why : hidden_from_cascades(a, c, t);
 }
 
 void method_resolve(struct arena *a, const struct plan_context *c,

@@ -11,7 +11,7 @@
 static_assert(sizeof(struct lane_mark) == 72, "a member of lane_mark needs its field");
 static_assert(sizeof(struct stream_mark) == 272,
               "a member of stream_mark needs its field");
-static_assert(sizeof(struct load_stream) == 64,
+static_assert(sizeof(struct load_stream) == 72,
               "a member of load_stream needs its field");
 static_assert(sizeof(struct load_outcome) == 48, "load_outcome needs its field");
 static_assert(sizeof(struct reset_request) == 88, "reset_request needs its field");
@@ -62,6 +62,7 @@ static const struct field load_stream_fields[] = {
     FIELD(struct load_stream, applied, FIELD_U64),
     FIELD(struct load_stream, superseded, FIELD_U64),
     FIELD(struct load_stream, known, FIELD_U64),
+    FIELD(struct load_stream, derived, FIELD_U64),
     FIELD(struct load_stream, rejected, FIELD_U64),
     { 0 },
 };

@@ -49,27 +49,30 @@ static const struct table_schema bare = { .version = 1,
 struct change {
     enum row_op op;
     struct value cells[4];
+    struct value before[4]; /* what a foreign key did, to rows of these values */
+    bool acted;
 };
-#define I(...)          \
-    {                   \
-        OP_INSERT,      \
-        {               \
-            __VA_ARGS__ \
-        }               \
+#define I(...)                                    \
+    {                                             \
+        .op = OP_INSERT, .cells = { __VA_ARGS__ } \
     }
-#define U(...)          \
-    {                   \
-        OP_UPDATE,      \
-        {               \
-            __VA_ARGS__ \
-        }               \
+#define U(...)                                    \
+    {                                             \
+        .op = OP_UPDATE, .cells = { __VA_ARGS__ } \
     }
-#define D(...)          \
-    {                   \
-        OP_DELETE,      \
-        {               \
-            __VA_ARGS__ \
-        }               \
+#define D(...)                                    \
+    {                                             \
+        .op = OP_DELETE, .cells = { __VA_ARGS__ } \
+    }
+
+/* The rows whose column n was `from` went; or their n became `to`. */
+#define GONE(from)                                                          \
+    {                                                                       \
+        OP_DELETE, { ABSENT, from, ABSENT }, { ABSENT, from, ABSENT }, true \
+    }
+#define BECAME(from, to)                                                  \
+    {                                                                     \
+        OP_UPDATE, { ABSENT, to, ABSENT }, { ABSENT, from, ABSENT }, true \
     }
 
 struct log_stream {
@@ -115,12 +118,17 @@ static inline void add_changes(const struct log_stream *t, struct epoch_writer *
     buf_init(&json, (size_t)1 << 20);
     avro_schema_write(shape, AVRO_CHANGE, &json);
     epoch_shape(w, stream, shape->version, buf_str(&json));
+    int64_t more = 0; /* the second numbers of what foreign keys did */
     for (size_t i = 0; i < t->count; i++) {
         struct encode_fault fault = { 0 };
         struct row_meta meta = { .op = t->changes[i].op,
-                                 .sequence =
-                                     t->base + 1 + (t->one_number ? 0 : (int64_t)i),
+                                 .sequence = t->base + 1 +
+                                             (t->one_number ? 0 : (int64_t)i + more),
                                  .at = 1700000000000000 + (t->base + (int64_t)i) * 1000 };
+        if (t->changes[i].acted) {
+            meta.before = t->changes[i].before;
+            more++;
+        }
         if (encode_row(plan, b, &meta, t->changes[i].cells, &fault) != ENCODE_OK)
             fail_msg("row %zu column %u: %s", i, fault.column, fault.reason);
     }

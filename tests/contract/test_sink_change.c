@@ -310,7 +310,7 @@ static void many_equal_rows_are_counted_past_the_first_look(void **state)
     struct fixture *f = *state;
     struct change *many = calloc(100, sizeof(*many));
     for (size_t i = 0; i < 100; i++)
-        many[i] = (struct change){ OP_INSERT, { INT(1), TEXT("a") } };
+        many[i] = (struct change)I(INT(1), TEXT("a"));
     struct log_stream live = { .version = 1,
                                .base = 100,
                                .keyless = true,

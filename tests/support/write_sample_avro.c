@@ -18,8 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct row_meta meta = { OP_SNAPSHOT, 1700000000123456789,
-                                      1700000000123456 };
+static const struct row_meta meta = { OP_SNAPSHOT, 1700000000123456789, 1700000000123456,
+                                      NULL };
 
 static void die(const char *what)
 {

@@ -26,7 +26,7 @@ static struct block *some_rows(const struct table_schema *s)
     for (unsigned i = 0; i < 3; i++) {
         struct value cells[ALL_COLUMNS];
         struct encode_fault fault;
-        struct row_meta meta = { OP_INSERT, i, i };
+        struct row_meta meta = { OP_INSERT, i, i, NULL };
         all_types_row(i, cells);
         if (i == 2)
             cells[5].kind = VALUE_ABSENT;

@@ -10,7 +10,7 @@
 #include <math.h>
 
 static const struct encode_policy null_policy = { DATE_NULL };
-static const struct row_meta snapshot = { OP_SNAPSHOT, 77, 1234567 };
+static const struct row_meta snapshot = { OP_SNAPSHOT, 77, 1234567, NULL };
 
 /* A plan, a block and a decoder over one shape. */
 struct rig {
@@ -189,7 +189,7 @@ static void the_same_columns_are_the_same_bytes(void **state)
     struct encode_fault fault;
     for (unsigned i = 0; i < 2; i++) {
         struct row_meta meta = { i == 0 ? OP_INSERT : OP_UPDATE, 1 + (int64_t)i * 100000,
-                                 5 };
+                                 5, NULL };
         all_types_row(3, cells);
         assert_int_equal(encode_row(g->plan, g->block, &meta, cells, &fault), ENCODE_OK);
     }

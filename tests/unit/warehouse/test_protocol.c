@@ -172,7 +172,7 @@ static void outcomes_survive_the_trip(void **state)
     (void)state;
     struct error err = { 0 };
     struct arena *a = arena_new(1 << 20);
-    struct load_stream streams[1] = { { STR("d"), STR("t"), 1, 2, 3, 4 } };
+    struct load_stream streams[1] = { { STR("d"), STR("t"), 1, 2, 3, 4, 5 } };
     struct load_outcome o = { true, streams, 1, -1, 4, 5 }, back = { 0 };
     struct reply reply = { 0 };
     struct buf b;
@@ -184,7 +184,8 @@ static void outcomes_survive_the_trip(void **state)
     assert_true(back.bytes == 4 && back.took_us == 5 && back.stream_count == 1);
     assert_str(back.streams[0].table, "t");
     assert_true(back.streams[0].applied == 1 && back.streams[0].superseded == 2);
-    assert_true(back.streams[0].known == 3 && back.streams[0].rejected == 4);
+    assert_true(back.streams[0].known == 3 && back.streams[0].derived == 4 &&
+                back.streams[0].rejected == 5);
     reply_done(&reply);
     buf_done(&b);
     arena_free(a);
