@@ -41,7 +41,6 @@ struct log_table {
     uint64_t version;
     uint64_t live_version; /* held: of the live version that has these changes too, until
                               the copy joins; 0: none has */
-    bool returns; /* the copy is given up: from the next epoch on it is that one alone */
     struct stream_shape_plan *shape; /* the newest; the stream's */
     uint16_t *from;                  /* owned: where each column of the shape is in the
                                         table; UINT16_MAX for companions */
@@ -52,10 +51,8 @@ struct log_table {
     uint64_t epoch;                  /* the one in which `index` holds */
     int index, live_index;           /* the latter of live_version */
     unsigned actions;                /* of the open epoch, or else of the next one */
-    bool announce;         /* the next epoch has its shape, with rows or without */
-    int64_t action_number; /* TRUNCATE: its number and time */
+    int64_t action_number;           /* TRUNCATE: its number and time */
     int64_t action_at;
-    bool was_held;                       /* it joins, or is let go, in the open epoch */
     struct str reason;                   /* of PARK and GONE; lives in the lane's arena */
     size_t counted_bytes;                /* of the block, as the lane has counted them */
     uint64_t rows, rejected_rows;        /* in no epoch yet */
@@ -63,13 +60,17 @@ struct log_table {
     int64_t cut;                         /* see manifest_stream.cut */
     struct log_past *past;               /* owned */
     size_t past_count, past_cap;
-    bool past_ended;     /* what comes now is behind the view */
-    bool past_lost;      /* there were more than are remembered */
+    size_t waiting;  /* rows that are read again by key, and not gone (log_reread.h) */
+    bool reread;     /* rows of the open epoch were, or are to be */
+    bool returns;    /* the copy is given up: from the next epoch on it is the live
+                        version alone */
+    bool announce;   /* the next epoch has its shape, with rows or without */
+    bool was_held;   /* it joins, or is let go, in the open epoch */
+    bool past_ended; /* what comes now is behind the view */
+    bool past_lost;  /* there were more than are remembered */
     bool in_transaction; /* rows of it were taken since the last commit */
     bool changed;        /* the same since the last capture */
     bool half;           /* of the row in hand the image before was taken already */
-    size_t waiting; /* rows that are read again by key, and not gone (log_reread.h) */
-    bool reread;    /* rows of the open epoch were, or are to be */
 };
 
 /* What became of a row. */
