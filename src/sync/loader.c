@@ -69,8 +69,6 @@ static void count_stream(struct loader *l, const struct manifest_stream *ms,
                          const struct load_stream *had, bool already_loaded)
 {
     uint64_t applied = had->applied;
-    if (ms->rows_of != 0) /* they count where they are held, at the join */
-        return;
     if (already_loaded && (ms->actions & ACTION_ABANDON) == 0 &&
         (ms->join == JOIN_REPLACE || ms->join == JOIN_ADD))
         applied = ms->counts.encoded;
@@ -91,11 +89,30 @@ static void count_stream(struct loader *l, const struct manifest_stream *ms,
     pthread_mutex_unlock(&st->lock);
 }
 
+/* What a live version has of rows that are held for the next one: they count there, at
+ * the join, and here when there will be none. */
+static void count_shared(struct loader *l, const struct manifest *m,
+                         const struct manifest_stream *ms, const struct load_stream *had)
+{
+    struct stream *st = stream_of(l, ms);
+    bool ends = (m->streams[ms->rows_of - 1].actions & ACTION_ABANDON) != 0;
+    if (st == NULL || !is_still_live(st, ms))
+        return;
+    atomic_fetch_add(&st->shared_applied, had->applied);
+    atomic_fetch_add(&st->shared_superseded, had->superseded);
+    if (!ends)
+        return;
+    atomic_fetch_add(&st->rows_applied, atomic_exchange(&st->shared_applied, 0));
+    atomic_fetch_add(&st->rows_superseded, atomic_exchange(&st->shared_superseded, 0));
+}
+
 static void count_loaded(struct loader *l, const struct manifest *m,
                          const struct load_outcome *o, const bool *excluded)
 {
     for (size_t i = 0; i < m->stream_count && i < o->stream_count; i++)
-        if (!excluded[i])
+        if (!excluded[i] && m->streams[i].rows_of != 0)
+            count_shared(l, m, &m->streams[i], &o->streams[i]);
+        else if (!excluded[i])
             count_stream(l, &m->streams[i], &o->streams[i], o->already_loaded);
     atomic_fetch_add(&l->epochs_loaded, 1);
 }

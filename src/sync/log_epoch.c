@@ -193,6 +193,7 @@ static void count_rows(struct log_lane *l)
         struct log_table *t = &l->tables[i];
         atomic_fetch_add(&t->stream->rows_read, t->epoch_rows);
         atomic_fetch_add(&t->stream->rows_rejected, t->epoch_rejected);
+        t->rejected_before += t->epoch_rejected;
         t->epoch_rows = t->epoch_rejected = 0;
         t->reread = false;
         t->actions = 0;

@@ -309,6 +309,16 @@ static int take_images(struct log_lane *l, struct log_table *t,
     }
 }
 
+/* A copy's rejected rows count with those of the log that come behind them; they are no
+ * matter of the live version that is followed besides. */
+static bool has_too_many_rejects(const struct log_lane *l, const struct log_table *t)
+{
+    uint64_t before = t->stream->still_live != 0 ? t->rejected_before
+                                                 : atomic_load(&t->stream->rows_rejected);
+    return before + t->rejected_rows + t->epoch_rejected >
+           l->config.plan->options->quarantine_limit;
+}
+
 static int take_own(struct log_lane *l, struct log_table *t, const struct log_item *item,
                     struct error *err)
 {
@@ -318,8 +328,7 @@ static int take_own(struct log_lane *l, struct log_table *t, const struct log_it
     if (rc != 0)
         return rc;
     log_epoch_count(l, t);
-    if (atomic_load(&t->stream->rows_rejected) + t->rejected_rows + t->epoch_rejected >
-        l->config.plan->options->quarantine_limit)
+    if (has_too_many_rejects(l, t))
         return log_change_lose(l, t,
                                STR("more rows could not be represented than "
                                    "quarantine_limit"),

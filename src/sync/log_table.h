@@ -57,6 +57,7 @@ struct log_table {
     size_t counted_bytes;                /* of the block, as the lane has counted them */
     uint64_t rows, rejected_rows;        /* in no epoch yet */
     uint64_t epoch_rows, epoch_rejected; /* of the open epoch, not yet counted */
+    uint64_t rejected_before;            /* counted already */
     int64_t cut;                         /* see manifest_stream.cut */
     struct log_past *past;               /* owned */
     size_t past_count, past_cap;

@@ -54,10 +54,10 @@ struct stream {
                               copy of the next one joins; 0: it is not */
     uint64_t definition;   /* plan: see key_bookmark.definition; 0: nothing special */
     bool by_key;           /* plan: pages in order of the replication key */
+    bool anew;             /* before the threads: keys may have been handed out again */
     struct key_bookmark before; /* plan: what the read before left; no anchors: none */
     struct str bookmark;        /* before the threads: what this read leaves, as text */
     struct str from, to;        /* likewise: bounds of the replication key */
-    bool anew;                  /* likewise: keys may have been handed out again */
     struct stream *sweep_of;    /* plan: this one reads but the keys of that stream, and
                                    after it */
     const struct str *kept;     /* plan: names in the destination of columns that
@@ -116,6 +116,8 @@ struct stream {
 
     atomic_uint_fast64_t rows_read, rows_rejected, rows_applied, rows_superseded,
         rows_known;
+    /* still_live has them of rows that count when the copy joins */
+    atomic_uint_fast64_t shared_applied, shared_superseded;
     atomic_uint_fast64_t rejected_before; /* of this copy, in the runs before this one */
     atomic_uint_fast64_t nulls_by_policy, bytes_read;
     atomic_int_fast64_t first_read_at, last_read_at;

@@ -142,6 +142,29 @@ def test_a_live_version_that_fails_is_parked_and_its_copy_goes_on(either_server,
     tailrace.exact(server, database, way="log")
 
 
+def test_a_copy_that_fails_leaves_the_live_version_as_it_was(either_server, make_database, tailrace):
+    server, database = either_server, make_database(either_server)
+    make(server, database)
+    server.run("SET SESSION sql_mode = 'ALLOW_INVALID_DATES'", f"CREATE TABLE {database}.d (id INT NOT NULL PRIMARY KEY, d DATE)",
+               f"INSERT INTO {database}.d VALUES (1, '2020-01-01'), (2, '2020-02-31'), (3, '2020-02-31'), (4, '2020-02-31')")
+    args = tailrace.sync_args(server.url(database, user="app"), *EVERY, "--dates=reject")
+    tailrace.run(*args).expect(exits.PARTIAL)
+    reset(tailrace, "d")
+    server.run(f"INSERT INTO {database}.d VALUES (5, '2020-01-05')", f"UPDATE {database}.d SET d = '2020-01-11' WHERE id = 1")
+    tailrace.run(*args, "--quarantine-limit=1").expect(exits.PARTIAL)
+    assert tailrace.rows("SELECT id, d::VARCHAR, _sdc_table_version FROM x.d ORDER BY id") == [(1, "2020-01-11", 1), (5, "2020-01-05", 1)]
+    with tailrace.opened() as copy:
+        assert copy.rows("SELECT live_state, live_version FROM _tailrace.stream WHERE source_table = 'd'") == [("live", 1)]
+        assert copy.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%held%' OR table_name LIKE '%copy%'") == [(0,)]
+    streams = {t["table"]: t for t in tailrace.run("report", "x", "--json").expect(exits.OK).json["streams"]}
+    assert streams["d"]["applied"] == 2, streams["d"]  # both changes, and nothing of the copy
+    server.run(f"DELETE FROM {database}.d WHERE id IN (2, 3, 4)", f"INSERT INTO {database}.d VALUES (6, NULL)")
+    tailrace.run(*args).expect(exits.OK)  # nobody has taken the reset back
+    assert [r[:2] for r in tailrace.rows("SELECT id, d::VARCHAR FROM x.d WHERE _sdc_deleted_at IS NULL ORDER BY id")] == [
+        (1, "2020-01-11"), (5, "2020-01-05"), (6, None)]
+    assert [v for v, in tailrace.rows(VERSIONS.format("d"))] > [1]
+
+
 def test_a_change_of_shape_while_a_copy_is_made(either_server, make_database, tailrace):
     """What both can take goes into both; else both are copied again."""
     server, database = either_server, make_database(either_server)
