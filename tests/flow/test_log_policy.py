@@ -247,3 +247,19 @@ def test_what_is_about_to_change_is_told_and_nothing_is_done(either_server, make
     text = tailrace.run("schema", "x", "waits", "--pending").expect(exits.OK).out
     assert "on_new_column" in text and "+ w bigint" in text and "a_type" not in text
     tailrace.run("schema", "x", "nothing", "--pending").fails(exits.CONFIG, "nothing")
+
+
+def test_a_run_that_dies_while_it_parks_a_table_has_parked_it(either_server, make_database, tailrace):
+    server, database = either_server, make_database(either_server)
+    server.run(*table_sql(f"{database}.a", ""), *table_sql(f"{database}.b", ""))
+    tailrace.sync(server.url(database), "--method=log", "--on-changed-type=park").expect(exits.OK)
+    server.run(f"ALTER TABLE {database}.a MODIFY COLUMN n BIGINT", f"UPDATE {database}.a SET n = 3000000000",
+               f"UPDATE {database}.b SET n = 3")
+    tailrace.run("run", "x", env={"TAILRACE_FAULT": "spool.before_rename:1"}).expect(*range(1, 256), -9)
+    tailrace.run("run", "x").expect(exits.PARTIAL)
+    assert trouble(tailrace)[0]["a"]["parked"] and tailrace.rows("SELECT DISTINCT n FROM x.a ORDER BY n") == [(1,), (2,)]
+    tailrace.exact(server, database, way="log", tables=["b"])
+    tailrace.run("reset", "x", "a").expect(exits.OK)
+    tailrace.run("run", "x").expect(exits.OK)
+    tailrace.exact(server, database, way="log")
+    assert trouble(tailrace)[0] == {}
