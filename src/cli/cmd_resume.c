@@ -46,13 +46,14 @@ static int run_resume(struct cli *cli, struct error *err)
     struct str *names = ARENA_ARRAY(cli->arena, struct str, count + 1);
     for (size_t k = 0; k < count; k++)
         names[k] = str_of(cli->operands[k + 1]);
+    struct resume_order order = { &i, names, count };
     buf_init(&out, OUTPUT_BYTES);
     struct state *s = cli_state(cli, err);
     if (s == NULL)
         return -1;
     int rc = cli_integration(cli, s, str_of(cli->operands[0]), &i, err);
     if (rc == 0)
-        rc = resume_tables(s, cli->arena, &i, names, count, &result, err);
+        rc = resume_tables(s, cli->arena, &order, &result, err);
     state_close(s);
     if (rc != 0)
         return -1;

@@ -72,21 +72,20 @@ static int resume_one(struct state *s, struct str integration,
     return state_trouble_save(s, integration, &now, err);
 }
 
-int resume_tables(struct state *s, struct arena *a, const struct integration *i,
-                  const struct str *names, size_t name_count, struct resume_result *out,
-                  struct error *err)
+int resume_tables(struct state *s, struct arena *a, const struct resume_order *o,
+                  struct resume_result *out, struct error *err)
 {
     struct parked all = { 0 };
     *out = (struct resume_result){ 0 };
     if (state_batch_begin(s, err) != 0)
         return -1;
-    int rc = load(s, a, i->name, &all, err);
-    size_t want = name_count == 0 ? all.count : name_count;
+    int rc = load(s, a, o->integration->name, &all, err);
+    size_t want = o->name_count == 0 ? all.count : o->name_count;
     struct stream_trouble *done = ARENA_ARRAY(a, struct stream_trouble, want + 1);
     for (size_t k = 0; k < want && rc == 0; k++) {
         const struct stream_trouble *t =
-            name_count == 0 ? &all.list[k] : find(&all, names[k], err);
-        rc = t == NULL ? -1 : resume_one(s, i->name, t, err);
+            o->name_count == 0 ? &all.list[k] : find(&all, o->names[k], err);
+        rc = t == NULL ? -1 : resume_one(s, o->integration->name, t, err);
         if (rc == 0)
             done[out->count++] = *t;
     }

@@ -22,10 +22,16 @@ struct resume_result {
     size_t count;
 };
 
-/* names: "db.table" or a table's name that only one parked table has; none: all that is
- * parked. All or nothing. */
-int resume_tables(struct state *s, struct arena *a, const struct integration *i,
-                  const struct str *names, size_t name_count, struct resume_result *out,
-                  struct error *err);
+/* Which tables; all borrowed. names: "db.table" or a table's name that only one parked
+ * table has; none: all that is parked. */
+struct resume_order {
+    const struct integration *integration;
+    const struct str *names;
+    size_t name_count;
+};
+
+/* All or nothing. */
+int resume_tables(struct state *s, struct arena *a, const struct resume_order *o,
+                  struct resume_result *out, struct error *err);
 
 #endif
