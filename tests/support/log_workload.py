@@ -310,7 +310,8 @@ class Workload:
         if "cascades" in self.classes:
             family = ("f_a", "f_b", "f_c")
             parent = number(1, 15)
-            for name, above, how in (("f_a", None, ""), ("f_b", "f_a", "ON DELETE CASCADE"), ("f_c", "f_b", "ON DELETE SET NULL")):
+            # One level: what is derived of f_b is not handed on to children of its own.
+            for name, above, how in (("f_a", None, ""), ("f_b", "f_a", "ON DELETE CASCADE"), ("f_c", "f_a", "ON DELETE SET NULL")):
                 fields = [key("id", "INT", parent), *self.base(0, 2)]
                 after = ""
                 if above:
