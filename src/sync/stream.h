@@ -86,11 +86,11 @@ struct stream {
     bool forgotten;    /* plan: it is in the lane, and nobody knows the shape that it has
                           at the lane's place */
     bool starts_empty; /* plan: by log: its rows are not copied (option start) */
-    struct str since;  /* before the threads: where its changes begin, log_position text;
-                          empty: it has all rows */
     bool held_before;  /* plan: changes for the copy under way are held already */
     atomic_bool gone;  /* by log: dropped or renamed at the source */
     atomic_bool again; /* by log: given up by this round, for the next one */
+    struct str since;  /* before the threads: where its changes begin, log_position text;
+                          empty: it has all rows */
     struct str view_low, view_high; /* [lock] by log, without a key: places in the log
                                        that its one view lies between */
     atomic_bool copied;             /* by log: the copy is whole and waits for its join */

@@ -39,8 +39,8 @@ def stream(result):
     return next(t for t in result.json["tables"] if t["table"] == "t")
 
 
-def test_now_has_the_changes_from_then_on(tailrace, server, make_database):
-    d = make_database(server)
+def test_now_has_the_changes_from_then_on(tailrace, either_server, make_database):
+    server, d = either_server, make_database(either_server)
     make(server, d)
     tailrace.sync(server.url(d), *LOG, "--start=now").expect(exits.OK)
     assert tailrace.rows("SELECT count(*) FROM x.t") == [(0,)]
@@ -162,3 +162,17 @@ def test_gtids_in_the_middle_of_a_file_stay(tailrace, server, make_database):
     server.run(f"INSERT INTO {d}.t VALUES (4, 'new', 4)")
     tailrace.run("run", "x").expect(exits.OK)
     assert tailrace.rows("SELECT id FROM x.t") == [(4,)]
+
+
+def test_a_reset_begins_at_the_place_again(tailrace, either_server, make_database):
+    server, d = either_server, make_database(either_server)
+    make(server, d)
+    start = place(server)
+    change(server, d)
+    tailrace.sync(server.url(d), *LOG, f"--start=position:{start}").expect(exits.OK)
+    server.run(f"DELETE FROM {d}.t WHERE id = 10")
+    tailrace.run("run", "x").expect(exits.OK)
+    tailrace.run("reset", "x").expect(exits.OK)
+    tailrace.run("run", "x").expect(exits.OK)
+    assert tailrace.rows(ROWS) == [*AFTER[:2], (10, "new", 1, True)]
+    assert "not the whole table" in tailrace.run("report", "x").out
