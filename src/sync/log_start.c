@@ -2,6 +2,7 @@
 #include "sync/log_start.h"
 
 #include "base/clock.h"
+#include "source/check.h"
 #include "sync/method.h"
 #include "sync/spooler.h"
 
@@ -30,6 +31,9 @@ struct str log_start_refusal(struct arena *a, const struct plan_context *c,
     if (c->ability != NULL && !c->ability->full_images)
         return STR("option 'start': binlog_row_image is not FULL, so a change of a row "
                    "that was never copied cannot be completed");
+    if (c->ability != NULL && check_cascade_hash(c->ability, &t->schema, false) != 0)
+        return STR("option 'start': a foreign key changes its rows unlogged, and what it "
+                   "does to a row that was never copied cannot be told");
     if (t->key == KEY_NONE && o->load != LOAD_APPEND)
         return STR("option 'start': it has no key, so a change of a row that was never "
                    "copied is a change of nothing; with load append its changes are "

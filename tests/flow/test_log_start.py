@@ -176,3 +176,13 @@ def test_a_reset_begins_at_the_place_again(tailrace, either_server, make_databas
     tailrace.run("run", "x").expect(exits.OK)
     assert tailrace.rows(ROWS) == [*AFTER[:2], (10, "new", 1, True)]
     assert "not the whole table" in tailrace.run("report", "x").out
+
+
+def test_rows_that_a_foreign_key_changes_do_not_begin(tailrace, server, make_database):
+    if not server.mariadb:
+        pytest.skip("the server logs what its foreign keys do")
+    d = make_database(server)
+    make(server, d)
+    server.run(f"CREATE TABLE {d}.child (id INT NOT NULL PRIMARY KEY, t INT, FOREIGN KEY (t) REFERENCES {d}.t (id) ON DELETE CASCADE)")
+    tailrace.sync(server.url(d), *LOG, "--start=now").fails(exits.PARTIAL, "foreign key", hint=False)
+    assert tailrace.rows("SELECT count(*) FROM x.t") == [(0,)]
