@@ -434,7 +434,7 @@ void ddl_read(struct arena *a, struct str text, struct str database, struct ddl_
               struct ddl *out)
 {
     struct ddl_parser p = { .arena = a, .database = database, .out = out };
-    *out = (struct ddl){ 0 };
+    *out = (struct ddl){ .mode = mode };
     ddl_lex_start(&p.lex, text, mode);
     if (p.lex.now.kind == TOKEN_END) { /* comments, and nothing else */
         out->class = DDL_HARMLESS;

@@ -97,6 +97,13 @@ struct ddl_action {
     struct str definition; /* as written: "INT NOT NULL DEFAULT 5" */
 };
 
+/* What changes the meaning of text: parts of the session's sql_mode, and the family. */
+struct ddl_mode {
+    bool mariadb; /* comments that start with M! are code */
+    bool ansi_quotes;
+    bool no_backslash_escapes;
+};
+
 struct ddl {
     enum ddl_class class;
     enum ddl_verb verb;
@@ -111,13 +118,7 @@ struct ddl {
     uint32_t table_count;
     struct ddl_action *actions; /* of ALTER TABLE, in order */
     uint32_t action_count;
-};
-
-/* What changes the meaning of text: parts of the session's sql_mode, and the family. */
-struct ddl_mode {
-    bool mariadb; /* comments that start with M! are code */
-    bool ansi_quotes;
-    bool no_backslash_escapes;
+    struct ddl_mode mode; /* in which it was read */
 };
 
 /* Read one statement. `database` is the session's default one; it and the text must

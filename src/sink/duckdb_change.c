@@ -235,7 +235,8 @@ int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
     struct column_list have = { .arena = s->epoch };
     uint64_t alters = s->alters;
     struct str table = is_held(st) ? held_table(s, st) : ds->mark->target;
-    bool begins = (st->actions & ACTION_HOLD) != 0 && !ds->made;
+    bool first = !ds->made;
+    bool begins = (st->actions & ACTION_HOLD) != 0 && first;
     ds->made = true;
     if (is_held(st) && begins && ds->mark->held_epoch == s->m->number)
         return make_held(s, st, want, err);
@@ -244,6 +245,8 @@ int change_shape(struct duckdb_sink *s, const struct manifest_stream *st,
         return error_wrap(err, "its table at the destination");
     }
     int rc = columns_fit(s, table, &have, want, err);
+    if (rc == 0 && first)
+        rc = fill_columns(s, st, table, err);
     ds->columns = s->alters == alters && !is_held(st) ? have : (struct column_list){ 0 };
     return rc;
 }

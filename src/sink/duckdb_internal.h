@@ -22,7 +22,7 @@ struct duckdb_stream {
     bool skipped; /* its copy failed before, or it left the log: rows of that version are
                      left out */
     bool staged;  /* its changes are in STAGE_TABLE */
-    bool made;    /* the table of what is held was made in this epoch */
+    bool made;    /* changes: the table was made able to hold them in this epoch */
     bool acted;   /* what foreign keys did is among them: see duckdb_cascade.c */
     bool shaped;  /* shape() has been here in this epoch */
     struct column_list columns; /* of changes: their live table's; empty: not known */
@@ -310,6 +310,11 @@ struct fold {
     bool acted;      /* what foreign keys did is among them */
     bool copied;     /* rows of `into` may be as of later than these changes */
 };
+
+/* What rows of the live table get before those of the epoch: st->fills (duckdb_fill.c).
+ */
+int fill_columns(struct duckdb_sink *s, const struct manifest_stream *st,
+                 struct str table, struct error *err);
 
 /* The changes of each key become one, and the table has them. Counts go to out. */
 int fold_changes(struct duckdb_sink *s, const struct manifest_stream *st,

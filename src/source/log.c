@@ -242,6 +242,8 @@ static int hand_out_change(struct log_reader *r, struct log_item *out)
                               .classes = p->classes,
                               .table = p->table,
                               .why = p->why,
+                              .fills = p->fills,
+                              .fill_count = p->fill_count,
                               .at = r->group.at };
     if (p->change == LOG_SHAPED && p->table < r->watch_cap &&
         r->watches[p->table] != NULL)

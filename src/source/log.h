@@ -73,7 +73,8 @@ enum log_op { LOG_INSERT = 0, LOG_UPDATE, LOG_DELETE };
 
 enum log_change {
     LOG_TRUNCATED = 0,
-    LOG_SHAPED,  /* `found` is the table from here on; it is still watched, with that */
+    LOG_SHAPED,  /* `found` is the table from here on; it is still watched, with that.
+                    `fills`: what its rows have in columns that are new */
     LOG_LOST,    /* no longer watched; why */
     LOG_GONE,    /* dropped or renamed away; no longer watched; why */
     LOG_CREATED, /* no watched table (LOG_NO_TABLE): `why` is "database.table" */
@@ -93,6 +94,21 @@ enum log_class {
                                   place */
     LOG_CLASS_TRUNCATE = 1 << 5,
     LOG_CLASS_GONE = 1 << 6, /* the table was dropped or renamed */
+};
+
+/* What the rows that are there got in a column when the table took its new shape. */
+enum log_fill_way {
+    LOG_FILL_NULL = 0,
+    LOG_FILL_VALUE, /* `value` */
+    LOG_FILL_FROM,  /* what they had in column `from`, which is gone: it was renamed */
+};
+
+struct log_fill {
+    enum log_fill_way way;
+    struct str column;
+    struct str from;
+    struct str value; /* text in UTF-8; of TYPE_BYTES hexadecimal digits, of TYPE_TIME
+                         microseconds, of TYPE_BOOL 0 or 1 */
 };
 
 struct log_item {
@@ -115,6 +131,8 @@ struct log_item {
                    where the log has none: when its transaction was written */
     struct str why;                    /* a sentence; valid until the next call */
     const struct catalog_table *found; /* LOG_SHAPED; valid until the next call */
+    const struct log_fill *fills;      /* LOG_SHAPED; valid until the next call */
+    size_t fill_count;
 };
 
 struct log_reader;

@@ -3,13 +3,14 @@
  *   text                                     effect
  *   BEGIN, GRANT, CREATE VIEW, ...           none
  *   ADD INDEX, COMMENT=, ORDER BY, ...       none, unless it is about the table's key
- *   ADD COLUMN c INT, widening MODIFY, ...   a new shape, if the catalog and the log's
- *                                            names agree (log_shape_follows)
+ *   ADD COLUMN c INT DEFAULT 5, DROP COLUMN, a new shape, if the catalog and the log's
+ *   RENAME COLUMN, widening MODIFY, ...      names agree (log_shape_follows)
  *   TRUNCATE                                 truncated
  *   DROP TABLE, DROP DATABASE, RENAME        gone
  *   all else that names it, and statements   lost
  *   that may change rows of any table
  */
+#include "base/alloc.h"
 #include "mysql/charset.h"
 #include "source/log_internal.h"
 
@@ -17,6 +18,8 @@
  * MariaDB. */
 #define MODE_ANSI_QUOTES (UINT64_C(1) << 2)
 #define MODE_NO_BACKSLASH_ESCAPES (UINT64_C(1) << 20)
+
+#define FILL_BYTES ((size_t)2 << 20)
 
 struct ddl_mode log_ddl_mode(const struct query_event *q, bool mariadb)
 {
@@ -86,31 +89,13 @@ static bool has_word(struct str text, const char *word)
     return false;
 }
 
-/* Do rows that are there already get NULL in this new column? What the catalog says later
- * is no proof: a default may have been taken away again. */
-static bool adds_nulls(struct str definition)
+/* Does the text say what rows that are there already get in this new column? */
+static bool says_what_rows_get(struct str definition, struct ddl_mode mode)
 {
-    static const char *const fills[] = { "NOT",    "AS",      "GENERATED",
-                                         "SERIAL", "PRIMARY", "AUTO_INCREMENT",
-                                         NULL };
-    bool is_timestamp = has_word(definition, "TIMESTAMP");
-    bool says_null = false;
-    struct str rest = definition;
-    for (struct str w = next_word(&rest); w.len > 0; w = next_word(&rest)) {
-        for (size_t i = 0; fills[i] != NULL; i++)
-            if (str_ieq(w, str_of(fills[i])))
-                return false;
-        if (str_ieq(w, STR("DEFAULT"))) {
-            struct str behind = str_trim(rest);
-            if (behind.len == 0 || !is_word_char(behind.ptr[0]) ||
-                !str_ieq(next_word(&rest), STR("NULL")))
-                return false;
-            says_null = true;
-        } else if (str_ieq(w, STR("NULL"))) {
-            says_null = true;
-        }
-    }
-    return says_null || !is_timestamp;
+    CLEANUP(arena_free_at) struct arena *a = arena_new(FILL_BYTES);
+    struct ddl_fill f;
+    ddl_read_fill(a, definition, mode, &f);
+    return f.kind != DDL_FILL_UNKNOWN;
 }
 
 /* Is the statement about the key that rows are told apart by? */
@@ -138,7 +123,8 @@ static enum log_effect lost(const char **why, const char *text)
     return LOG_EFFECT_LOST;
 }
 
-static enum log_effect action_effect(const struct ddl_action *a, const char **why)
+static enum log_effect action_effect(const struct ddl_action *a, struct ddl_mode mode,
+                                     const char **why)
 {
     switch (a->kind) {
     case DDL_KEY:
@@ -148,18 +134,18 @@ static enum log_effect action_effect(const struct ddl_action *a, const char **wh
     case DDL_RENAME: /* the names of tables say it */
         return LOG_NO_EFFECT;
     case DDL_ADD_COLUMN:
-        if (adds_nulls(a->definition))
+        if (says_what_rows_get(a->definition, mode))
             return LOG_EFFECT_SHAPED;
         return lost(why, "a column was added whose values the log does not have");
     case DDL_MODIFY_COLUMN:
     case DDL_DROP_COLUMN:
         return LOG_EFFECT_SHAPED;
+    case DDL_RENAME_COLUMN:
+        return LOG_EFFECT_SHAPED;
     case DDL_CHANGE_COLUMN:
         if (str_eq(a->column, a->new_name))
             return LOG_EFFECT_SHAPED;
-        return lost(why, "a column was renamed");
-    case DDL_RENAME_COLUMN:
-        return lost(why, "a column was renamed");
+        return lost(why, "a column was renamed and defined anew");
     case DDL_CHARSET:
         return lost(why, "its character set was changed");
     case DDL_PARTITION_ROWS:
@@ -185,7 +171,7 @@ static enum log_effect alter_effect(const struct ddl *d, struct str sql,
         (has_word(sql, "FOREIGN") || has_word(sql, "CONSTRAINT")))
         return lost(why, "a foreign key that may change its rows was dropped");
     for (uint32_t i = 0; i < d->action_count; i++) {
-        enum log_effect e = action_effect(&d->actions[i], why);
+        enum log_effect e = action_effect(&d->actions[i], d->mode, why);
         if (e == LOG_EFFECT_LOST)
             return e;
         if (e > effect)

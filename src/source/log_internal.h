@@ -7,6 +7,7 @@
  *   log_query.c   statements: what they do to groups and to tables
  *   log_ddl.c     what a statement does to one table
  *   log_shape.c   does the log still hold the shape that is watched
+ *   log_fill.c    what rows got in a column that is new
  *   log_watch.c   the tables that are watched
  *   log_rows.c    table maps and rows
  *   log_xa.c      transactions that are prepared first
@@ -20,6 +21,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "mysql/ddl.h"
+#include "mysql/ddl_fill.h"
 #include "mysql/event.h"
 #include "mysql/rows.h"
 #include "source/log.h"
@@ -123,10 +125,19 @@ struct log_at {
 
 #define LOG_XA_MOST 10000u
 
+/* What rows have in columns that are new. */
+struct log_fills {
+    struct arena *arena; /* borrowed: the texts */
+    struct log_fill *list;
+    size_t count;
+};
+
 /* A change that waits to be handed out. */
 struct log_pending {
-    struct arena *arena; /* owned: why */
+    struct arena *arena; /* owned: why, fills */
     struct str why;
+    const struct log_fill *fills;
+    size_t fill_count;
     uint32_t table;
     unsigned classes;
     enum log_change change;
@@ -188,6 +199,9 @@ void log_watches_done(struct log_reader *r);
 void log_change(struct log_reader *r, struct log_watch *w, enum log_change change,
                 const char *why, ...) __attribute__((format(printf, 4, 5)));
 
+/* The change queued last is LOG_SHAPED, with these. */
+void log_change_fills(struct log_reader *r, const struct log_fills *fills);
+
 /* --- log_rows.c */
 
 void log_rows_init(struct log_rows *s, size_t row_limit);
@@ -208,10 +222,18 @@ void log_rows_end_group(struct log_rows *s);
 bool log_shape_fits(const struct table_map *m, const struct table_schema *shape,
                     struct buf *why);
 
-/* May the table have become `now` by these actions alone, with no row changed unseen? */
+/* May the table have become `now` by these actions alone, with nothing changed in its
+ * rows but what `fills` says? */
 bool log_shape_follows(const struct catalog_table *before,
                        const struct catalog_table *now, const struct ddl *d,
-                       struct buf *why);
+                       struct log_fills *fills, struct buf *why);
+
+/* --- log_fill.c */
+
+/* What the rows got in the column `now` that the action added; false where text and
+ * catalog do not prove it. */
+bool log_fill_of(struct arena *a, const struct column *now, const struct ddl_action *add,
+                 struct ddl_mode mode, struct log_fill *out);
 
 /* --- log_ddl.c */
 

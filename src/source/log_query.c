@@ -116,6 +116,8 @@ static int take_shape(struct log_reader *r, struct log_watch *w, const struct dd
                       struct error *err)
 {
     CLEANUP(buf_done) struct buf why;
+    CLEANUP(arena_free_at) struct arena *a = arena_new(DDL_BYTES);
+    struct log_fills fills = { .arena = a };
     struct log_end end = { 0 };
     struct error own = { 0 };
     buf_init(&why, 400);
@@ -134,13 +136,14 @@ static int take_shape(struct log_reader *r, struct log_watch *w, const struct dd
     const struct catalog_table *now = c == NULL ? NULL : only_table(c);
     if (now == NULL) {
         log_change(r, w, LOG_LOST, "its columns were changed, and then: %s", own.text);
-    } else if (!log_shape_follows(w->found, now, d, &why)) {
+    } else if (!log_shape_follows(w->found, now, d, &fills, &why)) {
         log_change(r, w, LOG_LOST, "%s", buf_text(&why));
-    } else if (!schema_same_shape(&w->found->schema, &now->schema)) {
+    } else if (fills.count > 0 || !schema_same_shape(&w->found->schema, &now->schema)) {
         uint32_t number = w->number;
         log_watch_replace(r, w, now);
         r->watches[number]->seen = end;
         log_change(r, r->watches[number], LOG_SHAPED, "its columns were changed");
+        log_change_fills(r, &fills);
     } else {
         w->seen = end;
     }

@@ -141,13 +141,21 @@ static bool same_column(const struct column *a, const struct column *b)
     return a->generated == b->generated && schema_same_shape(&one, &other);
 }
 
-/* The action that names this column, or NULL. */
-static const struct ddl_action *action_on(const struct ddl *d, struct str column)
+/* The action that names this column, or NULL; several: more than one does, so that their
+ * order counts. */
+static const struct ddl_action *action_on(const struct ddl *d, struct str column,
+                                          bool *several)
 {
-    for (uint32_t i = 0; i < d->action_count; i++)
-        if (str_ieq(d->actions[i].column, column))
-            return &d->actions[i];
-    return NULL;
+    const struct ddl_action *found = NULL;
+    *several = false;
+    for (uint32_t i = 0; i < d->action_count; i++) {
+        const struct ddl_action *a = &d->actions[i];
+        if (!str_ieq(a->column, column) && !str_ieq(a->new_name, column))
+            continue;
+        *several = found != NULL;
+        found = a;
+    }
+    return found;
 }
 
 static bool is_number(const struct column *c)
@@ -166,41 +174,108 @@ static bool keeps_values(const struct column *was, const struct column *now)
            was->json_check == now->json_check;
 }
 
-/* Old rows have NULL in it. */
-static bool is_empty_addition(const struct column *c)
+/* As a statement names it. */
+static const struct column *named(const struct table_schema *s, struct str name)
 {
-    bool no_default =
-        c->default_text.ptr == NULL || str_ieq(c->default_text, STR("NULL"));
-    return c->nullable && no_default && c->generated == GENERATED_NO &&
-           c->key_ordinal == 0 && !c->auto_increment;
+    for (unsigned i = 0; i < s->column_count; i++)
+        if (str_ieq(s->columns[i].name, name))
+            return &s->columns[i];
+    return NULL;
 }
 
-static bool became(const struct column *was, const struct column *now,
+static bool same_but_name(const struct column *was, const struct column *now)
+{
+    struct column other = *was;
+    other.name = now->name;
+    return same_column(&other, now);
+}
+
+/* One change of a table's shape. */
+struct following {
+    const struct table_schema *was, *is;
+    struct ddl_mode mode;
+    struct log_fills *fills;
+    bool cascades; /* foreign keys change it, and know its columns by name */
+};
+
+static void add_fill(struct following *f, struct log_fill fill)
+{
+    f->fills->list[f->fills->count++] = fill;
+}
+
+/* Where the column is known already the statement is read again: the run before ended
+ * between seeing and capturing it. Its rows may lack the value still. */
+static bool was_added(struct following *f, const struct column *now,
+                      const struct ddl_action *a)
+{
+    const struct column *was = schema_find_column(f->was, now->name);
+    struct log_fill fill;
+    if (!log_fill_of(f->fills->arena, now, a, f->mode, &fill) ||
+        (was != NULL && !same_column(was, now)))
+        return false;
+    if (fill.way == LOG_FILL_NULL)
+        return true;
+    if (was != NULL && a->if_exists) /* it may have been there, and nothing happened */
+        return false;
+    add_fill(f, fill);
+    return true;
+}
+
+/* Its rows keep under the new name what they had under the other. */
+static bool was_renamed(struct following *f, const struct column *now,
+                        const struct ddl_action *a)
+{
+    const struct column *from = f->cascades ? NULL : named(f->was, a->column);
+    if (from == NULL && !f->cascades) /* read again, see was_added() */
+        from = schema_find_column(f->was, now->name);
+    if (from == NULL || !str_ieq(now->name, a->new_name) || !same_but_name(from, now) ||
+        !from->selected || now->key_ordinal != 0 || now->generated != GENERATED_NO)
+        return false;
+    struct str name = str_eq(from->name, now->name) ? a->column : from->name;
+    struct log_fill fill = { .way = LOG_FILL_FROM,
+                             .column = now->name,
+                             .from = arena_str(f->fills->arena, name) };
+    add_fill(f, fill);
+    return true;
+}
+
+static bool became(struct following *f, const struct column *now,
                    const struct ddl_action *a)
 {
+    const struct column *was = schema_find_column(f->was, now->name);
+    if (a != NULL && a->kind == DDL_ADD_COLUMN)
+        return was_added(f, now, a);
+    if (a != NULL && a->kind == DDL_RENAME_COLUMN)
+        return was_renamed(f, now, a);
     if (was == NULL)
-        return a != NULL && a->kind == DDL_ADD_COLUMN && is_empty_addition(now);
-    bool defined =
-        a != NULL && (a->kind == DDL_MODIFY_COLUMN || a->kind == DDL_CHANGE_COLUMN);
+        return false;
+    if (a == NULL || a->kind == DDL_COLUMN_ATTRIBUTE)
+        return same_column(was, now);
     /* A column that was defined anew and is the same may have been another one between.
      */
-    if (same_column(was, now))
-        return !defined;
-    return defined && keeps_values(was, now);
+    return (a->kind == DDL_MODIFY_COLUMN || a->kind == DDL_CHANGE_COLUMN) &&
+           !same_column(was, now) && keeps_values(was, now);
 }
 
-static bool may_vanish(const struct column *was, const struct ddl_action *a)
+/* Its values stay at the destination. */
+static bool may_vanish(const struct following *f, const struct column *was,
+                       const struct ddl_action *a)
 {
-    return a != NULL && a->kind == DDL_DROP_COLUMN && !was->selected &&
-           was->key_ordinal == 0;
+    if (a == NULL || was->key_ordinal != 0 || (f->cascades && was->selected))
+        return false;
+    return a->kind == DDL_DROP_COLUMN ||
+           (a->kind == DDL_RENAME_COLUMN && named(f->is, a->new_name) != NULL);
 }
 
 bool log_shape_follows(const struct catalog_table *before,
                        const struct catalog_table *now, const struct ddl *d,
-                       struct buf *why)
+                       struct log_fills *fills, struct buf *why)
 {
     const struct table_schema *was = &before->schema;
     const struct table_schema *is = &now->schema;
+    struct following f = { was, is, d->mode, fills, before->cascades };
+    bool several = false;
+    fills->list = ARENA_ARRAY(fills->arena, struct log_fill, is->column_count + 1u);
     if (now->kind != TABLE_BASE || before->key != now->key ||
         was->key_count != is->key_count) {
         buf_add_text(why, "the table's key is another one");
@@ -208,8 +283,8 @@ bool log_shape_follows(const struct catalog_table *before,
     }
     for (unsigned i = 0; i < is->column_count; i++) {
         const struct column *c = &is->columns[i];
-        const struct ddl_action *a = action_on(d, c->name);
-        if (!became(schema_find_column(was, c->name), c, a)) {
+        const struct ddl_action *a = action_on(d, c->name, &several);
+        if (several || !became(&f, c, a)) {
             buf_printf(why, "rows may have changed unseen in column '" STR_FMT "'",
                        STR_ARG(c->name));
             return false;
@@ -217,8 +292,9 @@ bool log_shape_follows(const struct catalog_table *before,
     }
     for (unsigned i = 0; i < was->column_count; i++) {
         const struct column *c = &was->columns[i];
+        const struct ddl_action *a = action_on(d, c->name, &several);
         if (schema_find_column(is, c->name) == NULL &&
-            !may_vanish(c, action_on(d, c->name))) {
+            (several || !may_vanish(&f, c, a))) {
             buf_printf(why, "column '" STR_FMT "' is gone", STR_ARG(c->name));
             return false;
         }

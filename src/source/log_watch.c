@@ -9,6 +9,7 @@
 #define WATCH_BYTES ((size_t)64 << 20)
 #define KEY_BYTES 1024u /* two names of 64 characters, and room */
 #define WHY_BYTES 512
+#define FILL_BYTES ((size_t)8 << 20)
 
 /* Names as the log has them; without case where the server folds them. */
 static struct str name_key(struct str database, struct str table, bool fold,
@@ -237,7 +238,7 @@ void log_change(struct log_reader *r, struct log_watch *w, enum log_change chang
     *p = (struct log_pending){ .change = change,
                                .classes = r->classes,
                                .table = LOG_NO_TABLE };
-    p->arena = arena_new(WHY_BYTES * 4);
+    p->arena = arena_new(WHY_BYTES * 4 + FILL_BYTES);
     p->why = arena_str(p->arena, (struct str){ text, n < 0 ? 0
                                                      : (size_t)n < sizeof(text) - 1
                                                          ? (size_t)n
@@ -247,4 +248,19 @@ void log_change(struct log_reader *r, struct log_watch *w, enum log_change chang
     p->table = w->number;
     if (change == LOG_LOST || change == LOG_GONE)
         w->live = false;
+}
+
+void log_change_fills(struct log_reader *r, const struct log_fills *fills)
+{
+    struct log_pending *p = &r->pending[r->pending_count - 1];
+    struct log_fill *list = ARENA_ARRAY(p->arena, struct log_fill, fills->count + 1);
+    for (size_t i = 0; i < fills->count; i++) {
+        const struct log_fill *from = &fills->list[i];
+        list[i] = (struct log_fill){ .way = from->way,
+                                     .column = arena_str(p->arena, from->column),
+                                     .from = arena_str(p->arena, from->from),
+                                     .value = arena_str(p->arena, from->value) };
+    }
+    p->fills = list;
+    p->fill_count = fills->count;
 }

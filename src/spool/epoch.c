@@ -189,6 +189,20 @@ static void set_progress(struct manifest_stream *s, struct str progress)
     s->progress = (struct str){ text, progress.len };
 }
 
+static void keep_fills(struct epoch_writer *w, struct manifest_stream *own,
+                       const struct manifest_stream *s)
+{
+    if (s->fill_count == 0)
+        return;
+    struct manifest_fill *fills =
+        ARENA_ARRAY(w->texts, struct manifest_fill, s->fill_count);
+    for (size_t i = 0; i < s->fill_count; i++)
+        fills[i] = (struct manifest_fill){ .column = keep(w, s->fills[i].column),
+                                           .from = keep(w, s->fills[i].from),
+                                           .value = keep(w, s->fills[i].value) };
+    own->fills = fills;
+}
+
 int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s)
 {
     CLEANUP(buf_done) struct buf key;
@@ -211,6 +225,7 @@ int epoch_stream(struct epoch_writer *w, const struct manifest_stream *s)
             kept[i] = keep(w, s->kept[i]);
         own->kept = kept;
     }
+    keep_fills(w, own, s);
     own->counts = (struct epoch_counts){ 0 };
     own->progress = (struct str){ 0 };
     set_progress(own, s->progress);

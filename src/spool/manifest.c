@@ -91,6 +91,24 @@ static void put_changes(struct buf *out, const struct manifest_stream *s)
     next(out);
 }
 
+/* Only where there are any. */
+static void put_fills(struct buf *out, const struct manifest_stream *s)
+{
+    if (s->fill_count == 0)
+        return;
+    buf_add_text(out, "\"fills\": [");
+    for (size_t i = 0; i < s->fill_count; i++) {
+        const struct manifest_fill *f = &s->fills[i];
+        buf_add_text(out, i > 0 ? ", {" : "{");
+        put_text(out, "column", f->column);
+        next(out);
+        put_text(out, f->from.len > 0 ? "from" : "value",
+                 f->from.len > 0 ? f->from : f->value);
+        buf_add_char(out, '}');
+    }
+    buf_add_text(out, "], ");
+}
+
 static void put_stream(struct buf *out, const struct manifest_stream *s)
 {
     put_text(out, "database", s->database);
@@ -123,6 +141,7 @@ static void put_stream(struct buf *out, const struct manifest_stream *s)
         }
         buf_add_text(out, "], ");
     }
+    put_fills(out, s);
     put_text(out, "progress", s->progress);
     next(out);
     put_counts(out, &s->counts);
@@ -375,6 +394,30 @@ static void read_kept(struct reading *r, const json_t *o, struct manifest_stream
     s->kept_count = names == NULL ? 0 : count;
 }
 
+/* Left out where there are none. */
+static void read_fills(struct reading *r, const json_t *o, struct manifest_stream *s)
+{
+    const json_t *list = json_object_get(o, "fills");
+    size_t count = json_array_size(list);
+    if (list == NULL)
+        return;
+    if (!json_is_array(list) || !s->changes || s->held) {
+        damaged(r, "fills", "are none of a live table");
+        return;
+    }
+    struct manifest_fill *fills = take(r, (count + 1) * sizeof(*fills));
+    for (size_t i = 0; fills != NULL && i < count && !r->failed; i++) {
+        const json_t *f = json_array_get(list, i);
+        fills[i].column = read_text(r, f, "column");
+        if (json_object_get(f, "from") != NULL)
+            fills[i].from = read_text(r, f, "from");
+        else
+            fills[i].value = read_text(r, f, "value");
+    }
+    s->fills = fills;
+    s->fill_count = fills == NULL ? 0 : count;
+}
+
 /* A stream that changes rows of its live table gathers them under that version. */
 static void read_join(struct reading *r, const json_t *o, struct manifest_stream *s)
 {
@@ -446,6 +489,7 @@ static void read_stream(struct reading *r, const json_t *o, struct manifest_stre
     s->keyless = read_bool(r, o, "keyless");
     read_changes(r, o, s);
     read_kept(r, o, s);
+    read_fills(r, o, s);
     s->progress = read_text(r, o, "progress");
     s->first_read_at = read_i64(r, o, "first_read_at");
     s->last_read_at = read_i64(r, o, "last_read_at");

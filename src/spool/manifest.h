@@ -109,6 +109,16 @@ struct manifest_shape {
     struct str schema_json; /* avro/schema.h, AVRO_CHANGE */
 };
 
+/* What the rows of the live table get in a column before this epoch's rows come; those
+ * that are marked deleted keep what they have. */
+struct manifest_fill {
+    struct str column; /* as the destination calls it */
+    struct str from;   /* not empty: what they have in this column, all of them, since the
+                          column was renamed */
+    struct str value; /* else this one. Text that the column's type is read from; of bytes
+                         hexadecimal digits, of times of day microseconds */
+};
+
 struct manifest_stream {
     struct str database; /* at the source */
     struct str table;
@@ -141,6 +151,8 @@ struct manifest_stream {
     const struct str *kept; /* columns that were left out by choice, as the destination
                                calls them: those that the live table has stay, NULL */
     size_t kept_count;
+    const struct manifest_fill *fills; /* changes of a live version */
+    size_t fill_count;
     struct str progress; /* page_position text after this epoch; empty when it has none */
     struct epoch_counts counts;
     int64_t first_read_at,

@@ -115,19 +115,22 @@ static int reshape(struct log_lane *l, struct log_table *t, const struct log_ite
     pthread_mutex_lock(&st->lock);
     const struct catalog_table *found = shape_keep_found(st, item->found);
     int rc = shape_make(c, st->arena, found, (struct str){ 0 }, &schema, err);
+    struct str why = { 0 };
+    if (rc == 0)
+        rc = log_fill_plan(l, t, schema, item, &why, err);
     bool fits = rc == 0 && method_fits(schema, str_of(before->json));
-    if (fits) {
+    if (rc == 0 && !fits)
+        why = STR("its columns changed in a way that rows copied before do not go "
+                  "together with");
+    if (rc == 0 && why.len == 0) {
         st->found = found;
         rc = shape_add(c, st, schema, err);
     }
     pthread_mutex_unlock(&st->lock);
     if (rc != 0)
         return -1;
-    if (!fits)
-        return log_change_lose(l, t,
-                               STR("its columns changed in a way that rows copied before "
-                                   "do not go together with"),
-                               ACTION_PARK);
+    if (why.len > 0)
+        return log_change_lose(l, t, why, ACTION_PARK);
     log_table_set_shape(t, &st->found->schema);
     t->announce = l->pending = true;
     if (log_memory_save(c, st, err) != 0)

@@ -47,7 +47,9 @@ int log_epoch_touch(struct log_lane *l, struct log_table *t)
                                   .reason = t->reason,
                                   .bookmark = st->bookmark,
                                   .kept = st->kept,
-                                  .kept_count = st->kept_count };
+                                  .kept_count = st->kept_count,
+                                  .fills = t->fills,
+                                  .fill_count = t->fill_count };
     if (!log_cascade_is_child(l, t)) /* what a foreign key did needs all before it */
         ms.held_limit = l->config.plan->options->held_limit;
     if (!ms.held)
@@ -199,6 +201,7 @@ static void count_rows(struct log_lane *l)
         t->actions = 0;
         t->action_number = t->action_at = 0;
         t->was_held = t->announce = t->changed = false;
+        t->fill_count = 0;
         go_back(t);
     }
     l->touched = 0;
@@ -259,6 +262,7 @@ void log_epoch_drop(struct log_lane *l)
         log_table_drop_rows(&l->tables[i]);
         l->tables[i].actions &= ACTION_PARK | ACTION_GONE | ACTION_ABANDON;
         l->tables[i].counted_bytes = 0;
+        l->tables[i].fill_count = 0; /* what led to them is read again */
         l->tables[i].epoch = 0;
         l->tables[i].changed = false;
         /* its rows come again, with other numbers */

@@ -1,8 +1,8 @@
 /* src/sync/log_lane_internal.h
  *
  * What sync/log_lane.c (the loop), log_epoch.c (the open epoch), log_change.c (what
- * happens to tables besides rows) and log_policy.c (what people want done then) share.
- * Nobody else includes this.
+ * happens to tables besides rows), log_policy.c (what people want done then) and
+ * log_fill.c (new columns) share. Nobody else includes this.
  */
 #ifndef SYNC_LOG_LANE_INTERNAL_H
 #define SYNC_LOG_LANE_INTERNAL_H
@@ -127,6 +127,13 @@ int log_epoch_seal(struct log_lane *l, bool even_empty, struct error *err);
 void log_epoch_drop(struct log_lane *l);
 
 bool log_epoch_is_due(const struct log_lane *l);
+
+/* --- log_fill.c */
+
+/* What the rows that are there get as the table's shape becomes `now`, into t->fills. why
+ * is not empty where that cannot be told: the table is to be copied again. */
+int log_fill_plan(struct log_lane *l, struct log_table *t, const struct table_schema *now,
+                  const struct log_item *item, struct str *why, struct error *err);
 
 /* --- log_change.c */
 

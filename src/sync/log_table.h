@@ -53,6 +53,9 @@ struct log_table {
     unsigned actions;                /* of the open epoch, or else of the next one */
     int64_t action_number;           /* TRUNCATE: its number and time */
     int64_t action_at;
+    const struct manifest_fill *fills; /* of the open epoch, or else of the next one; in
+                                          the stream's arena */
+    size_t fill_count;
     struct str reason;                   /* of PARK and GONE; lives in the lane's arena */
     size_t counted_bytes;                /* of the block, as the lane has counted them */
     uint64_t rows, rejected_rows;        /* in no epoch yet */

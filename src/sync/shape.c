@@ -197,6 +197,16 @@ static bool was_copied(const struct stream_shape *known, size_t count, struct st
     return false;
 }
 
+int shape_was_copied(const struct plan_context *c, struct arena *a,
+                     const struct stream_name *of, struct str column, struct error *err)
+{
+    struct stream_shape *known = NULL;
+    size_t count = 0;
+    if (state_shape_list(c->state, a, of, &known, &count, err) != 0)
+        return -1;
+    return was_copied(known, count, column) ? 1 : 0;
+}
+
 /* Columns that are left out by choice and were copied before: where the live table has
  * them they stay, NULL. One that never was copied is named nowhere outside the state. */
 int shape_keep(const struct plan_context *c, struct stream *st, struct error *err)

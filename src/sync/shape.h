@@ -63,6 +63,10 @@ const struct catalog_table *shape_keep_found(struct stream *st,
 /* Fill st->kept: columns that are left out by choice and were copied before. */
 int shape_keep(const struct plan_context *c, struct stream *st, struct error *err);
 
+/* 1 when a recorded shape of the table has a column of this name, 0, -1. */
+int shape_was_copied(const struct plan_context *c, struct arena *a,
+                     const struct stream_name *of, struct str column, struct error *err);
+
 /* Rows of this shape can go into a table that was made for that one, which grows where it
  * must: the same key, and no column of another kind. live_json: Avro, as in
  * stream_mark.schema_json; a text that cannot be read fits nothing. */

@@ -84,6 +84,7 @@ class Followed:
         server.run(f"DROP DATABASE IF EXISTS {d}", f"CREATE DATABASE {d}",
                    *(f"CREATE TABLE {d}.{t} (id INT NOT NULL PRIMARY KEY, n INT, v VARCHAR(20))" for t in ("t", "again")),
                    f"CREATE TABLE {d}.part (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT DEFAULT 7)",
+                   f"CREATE TABLE {d}.filled (id INT NOT NULL PRIMARY KEY)", f"INSERT INTO {d}.filled VALUES (1), (2)",
                    f"CREATE TABLE {d}.bare (a INT, n INT)", f"CREATE TABLE {d}.wiped (id INT NOT NULL PRIMARY KEY, n INT)",
                    *(f"INSERT INTO {d}.{t} VALUES " + ", ".join(f"({i}, 0, 'first')" for i in range(1, 101)) for t in ("t", "again")))
 
@@ -148,6 +149,8 @@ def test_killed_at(where, followed_at, ends):
     again = point.startswith("reread.")
     if again:
         f.in_part()
+    if point == "change.filled":
+        f.server.run(f"ALTER TABLE {f.database}.filled ADD COLUMN c{next(f.numbers)} INT NOT NULL DEFAULT 7")
     env, statuses = ends()
     writer = Writer(f, empties=not again)  # they are not, where a table is emptied first
     writer.start()
