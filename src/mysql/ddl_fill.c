@@ -169,6 +169,7 @@ static bool take_number(struct fill_reader *r, bool minus)
     ddl_lex_start(&next, (struct str){ rest.ptr + n, rest.len - n }, r->lex.mode);
     /* a word that goes on where the number ends is none of ours */
     bool apart = next.now.kind != TOKEN_WORD || next.now.text.ptr != rest.ptr + n;
+    next.had_version_comment |= r->lex.had_version_comment;
     r->lex = next;
     return apart;
 }

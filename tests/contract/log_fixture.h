@@ -92,6 +92,8 @@ struct log_stream {
     uint64_t held_limit;
     bool one_number; /* that all changes carry */
     uint32_t rows_of;
+    const struct manifest_fill *fills;
+    size_t fill_count;
 };
 
 /* kv unless something else is said. */
@@ -157,6 +159,8 @@ static inline void add_log_stream(struct epoch_writer *w, const struct log_strea
         .held_limit = t->held_limit,
         .live_version = t->live_version,
         .rows_of = t->rows_of,
+        .fills = t->fills,
+        .fill_count = t->fill_count,
     };
     int i = epoch_stream(w, &st);
     add_changes(t, w, i);

@@ -422,6 +422,63 @@ static int setup_staged(void **state)
     return rc;
 }
 
+/* Before the rows of the epoch come; not in rows that were deleted before it. */
+static void new_columns_get_what_old_rows_have(void **state)
+{
+    static const struct manifest_fill more[] = { { .column = STR("more"),
+                                                   .value = STR("7") } };
+    static const struct column columns[] = {
+        KEY_COLUMN("id"),
+        COLUMN("n", TYPE_INT, .bytes = 4),
+        COLUMN("more", TYPE_INT, .bytes = 4),
+        COLUMN("was_t", TYPE_TEXT, .length = 20),
+        COLUMN("text", TYPE_TEXT, .length = 20),
+        COLUMN("bytes", TYPE_BYTES, .length = 20),
+        COLUMN("time", TYPE_TIME),
+        COLUMN("exact", TYPE_DECIMAL, .precision = 7, .scale = 2),
+        COLUMN("flag", TYPE_BOOL),
+    };
+    static const struct table_schema other = {
+        .version = 3, .column_count = 9, .key_count = 1, .columns = columns
+    };
+    static const struct manifest_fill fills[] = {
+        { .column = STR("was_t"), .from = STR("t") },
+        { .column = STR("text"), .value = STR("it's \"x\"") },
+        { .column = STR("bytes"), .value = STR("00ff") },
+        { .column = STR("time"), .value = STR("-3600000000") },
+        { .column = STR("exact"), .value = STR("-1.50") },
+        { .column = STR("flag"), .value = STR("1") },
+        { .column = STR("more"), .value = STR("8") }, /* one that is there */
+    };
+    struct fixture *f = *state;
+    struct log_stream gone = { .version = 1,
+                               .base = 100,
+                               CHANGES(D(INT(3), INT(30), TEXT("c"))) };
+    struct log_stream filled = { .version = 1,
+                                 .base = 200,
+                                 .shape = &wide,
+                                 .fills = more,
+                                 .fill_count = 1,
+                                 CHANGES(U(INT(1), INT(11), TEXT("a"), INT(6)),
+                                         I(INT(4), INT(40), NIL, NIL)) };
+    struct log_stream again = {
+        .version = 1, .base = 300, .shape = &other, .fills = fills, .fill_count = 7
+    };
+    begin(f);
+    (void)load_log_one(f, 2, &gone);
+    struct load_outcome out = load_log_one(f, 3, &filled);
+    fixture_expect_counts(&out, 2, 0, 0);
+    fixture_expect(f, ROWS("id, n, more"), "1|11|6\n2|20|7\n3|30|NULL\n4|40|NULL");
+    out = load_log(f, 3);
+    assert_true(out.already_loaded);
+    (void)load_log_one(f, 4, &again);
+    fixture_expect(f, ROWS("id, t, was_t, \"text\", bytes, \"time\", exact, flag, more"),
+                   "1|a|a|it's \"x\"|\\x00\\xFF|-01:00:00|-1.50|true|8\n"
+                   "2|NULL|NULL|it's \"x\"|\\x00\\xFF|-01:00:00|-1.50|true|8\n"
+                   "3|c|c|NULL|NULL|NULL|NULL|NULL|NULL\n"
+                   "4|NULL|NULL|it's \"x\"|\\x00\\xFF|-01:00:00|-1.50|true|8");
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 #define STAGED(t)                                             \
     {                                                         \
@@ -439,6 +496,7 @@ int main(void)
         TEST(rows_are_deleted_in_three_ways),
         TEST(each_change_is_a_row_where_they_are_appended),
         TEST(shapes_grow),
+        TEST(new_columns_get_what_old_rows_have),
         TEST(rejects_come_with_changes),
         TEST(a_live_table_is_emptied),
         TEST(changes_without_an_order_are_refused),
@@ -452,6 +510,7 @@ int main(void)
         STAGED(rows_are_deleted_in_three_ways),
         STAGED(each_change_is_a_row_where_they_are_appended),
         STAGED(shapes_grow),
+        STAGED(new_columns_get_what_old_rows_have),
         STAGED(rejects_come_with_changes),
         STAGED(a_live_table_is_emptied),
 #ifdef TAILRACE_FAULT_POINTS

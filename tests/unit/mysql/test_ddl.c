@@ -1,6 +1,7 @@
 /* What the text of statements says of tables. */
 #include "base/buf.h"
 #include "mysql/ddl.h"
+#include "mysql/ddl_fill.h"
 #include "support/test.h"
 
 #include <dirent.h>
@@ -425,6 +426,94 @@ static void understands_the_collected_statements(void **state)
     assert_int_equal(understood, lines);
 }
 
+/* --- what rows get in new columns ------------------------------------------------------
+ */
+
+static void check_fills(const struct expected *cases, size_t n, struct ddl_mode mode)
+{
+    static const char *const kinds[] = { "unknown", "null", "implicit", "number ",
+                                         "text " };
+    for (size_t i = 0; i < n; i++) {
+        struct arena *a = arena_new(1 << 16);
+        struct buf out;
+        struct ddl_fill f;
+        buf_init(&out, 1 << 16);
+        ddl_read_fill(a, str_of(cases[i].text), mode, &f);
+        buf_printf(&out, "%s" STR_FMT, kinds[f.kind],
+                   STR_ARG(f.kind >= DDL_FILL_NUMBER ? f.text : STR("")));
+        if (strcmp(buf_text(&out), cases[i].want) != 0)
+            fail_msg("%s\n  gives %s\n  not   %s", cases[i].text, buf_text(&out),
+                     cases[i].want);
+        buf_done(&out);
+        arena_free(a);
+    }
+}
+
+static void says_what_rows_get_in_a_new_column(void **state)
+{
+    static const struct expected cases[] = {
+        { "INT", "null" },
+        { "int(5) unsigned zerofill", "null" },
+        { "INT NOT NULL", "implicit" },
+        { "INT NOT NULL UNIQUE KEY COMMENT 'DEFAULT 5'", "implicit" },
+        { "INT DEFAULT NULL", "null" },
+        { "TIMESTAMP NULL", "null" },
+        { "TIMESTAMP", "unknown" },
+        { "INT DEFAULT 5", "number 5" },
+        { "INT DEFAULT 5 NOT NULL", "number 5" },
+        { "INT DEFAULT -5 COMMENT 'x'", "number -5" },
+        { "DECIMAL(5,2) DEFAULT +1.50", "number 1.50" },
+        { "DOUBLE DEFAULT .5e-3", "number .5e-3" },
+        { "DOUBLE DEFAULT - 1.E2 NULL", "number -1.E2" },
+        { "INT DEFAULT 0x1f", "number 31" },
+        { "BIT(9) DEFAULT b'101'", "number 5" },
+        { "BIT(9) DEFAULT 0b101", "number 5" },
+        { "BIT(64) DEFAULT X'ffffffffffffffff'", "number 18446744073709551615" },
+        { "BLOB DEFAULT X'10000000000000000'", "unknown" },
+        { "BOOL NOT NULL DEFAULT true", "number 1" },
+        { "VARCHAR(9) DEFAULT ''", "text " },
+        { "VARCHAR(9) CHARACTER SET latin1 DEFAULT 'it''s' COLLATE x", "text it's" },
+        { "VARCHAR(9) DEFAULT \"a\\n\\%\"", "text a\n\\%" },
+        { "VARCHAR(9) DEFAULT _utf8mb4'a'", "text a" },
+        { "VARCHAR(9) DEFAULT N'a'", "text a" },
+        { "VARCHAR(9) DEFAULT _latin1'\xc3\xa9'", "unknown" },
+        { "VARCHAR(9) DEFAULT _sjis'a'", "unknown" },
+        { "VARCHAR(9) DEFAULT 'a' 'b'", "unknown" },
+        { "VARCHAR(9) DEFAULT 'a", "unknown" },
+        { "VARCHAR(9) DEFAULT '\xff'", "unknown" },
+        { "VARCHAR(9) DEFAULT '\xef\xbf\xbd'", "unknown" },
+        { "ENUM('DEFAULT','NOT') DEFAULT 'NOT'", "text NOT" },
+        { "INT DEFAULT 5 CHECK (x NOT IN (1))", "number 5" },
+        { "INT REFERENCES p(id)", "null" },
+        { "INT REFERENCES p(id) ON DELETE SET DEFAULT", "unknown" },
+        { "DATETIME DEFAULT CURRENT_TIMESTAMP", "unknown" },
+        { "DATETIME DEFAULT '2020-01-01' ON UPDATE NOW()", "text 2020-01-01" },
+        { "INT DEFAULT (5)", "unknown" },
+        { "INT DEFAULT 5+1", "unknown" },
+        { "INT DEFAULT 5x", "unknown" },
+        { "INT DEFAULT 1 DEFAULT 2", "unknown" },
+        { "INT DEFAULT", "unknown" },
+        { "INT NOT NULL NULL", "unknown" },
+        { "INT AS (1)", "unknown" },
+        { "INT GENERATED ALWAYS AS (1) STORED", "unknown" },
+        { "INT AUTO_INCREMENT", "unknown" },
+        { "INT PRIMARY KEY", "unknown" },
+        { "INT KEY DEFAULT 5", "unknown" },
+        { "SERIAL DEFAULT VALUE", "unknown" },
+        { "INT WITHOUT SYSTEM VERSIONING DEFAULT 5", "unknown" },
+        { "INT /*!80000 NOT NULL */ DEFAULT 5", "unknown" },
+        { "", "unknown" },
+    };
+    static const struct expected plain[] = {
+        { "VARCHAR(9) DEFAULT 'a\\n'", "text a\\n" },
+        { "VARCHAR(9) DEFAULT \"a\"", "unknown" },
+    };
+    (void)state;
+    check_fills(cases, sizeof cases / sizeof *cases, (struct ddl_mode){ 0 });
+    check_fills(plain, 2,
+                (struct ddl_mode){ .ansi_quotes = true, .no_backslash_escapes = true });
+}
+
 static void no_prefix_is_read_past_its_end(void **state)
 {
     (void)state;
@@ -445,6 +534,7 @@ int main(void)
         cmocka_unit_test(the_mode_says_what_quotes_mean),
         cmocka_unit_test(says_which_tables_a_statement_may_concern),
         cmocka_unit_test(a_full_arena_is_said),
+        cmocka_unit_test(says_what_rows_get_in_a_new_column),
         cmocka_unit_test(no_prefix_is_read_past_its_end),
         cmocka_unit_test(
             understands_the_collected_statements), /* last: may be left out */
