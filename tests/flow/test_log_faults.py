@@ -59,7 +59,7 @@ def test_following_goes_on_while_a_table_is_copied_again(either_server, make_dat
     wait_until(lambda: both_are("first"), 60)
     server.run(f"UPDATE {database}.t0 SET v = 'a'", f"UPDATE {database}.t1 SET v = 'a'")
     wait_until(lambda: both_are("a"), 60)
-    server.run(f"ALTER TABLE {database}.t0 ADD COLUMN w INT NOT NULL DEFAULT 5",  # old rows get a value that no event has
+    server.run(f"ALTER TABLE {database}.t0 ADD COLUMN w INT NOT NULL DEFAULT (5)",  # old rows get a value that no event has
                f"UPDATE {database}.t0 SET v = 'b'", f"UPDATE {database}.t1 SET v = 'b'",
                f"CREATE TABLE {database}.late (id INT NOT NULL PRIMARY KEY)", f"INSERT INTO {database}.late VALUES (1)")
     wait_until(lambda: both_are("b"), 90)

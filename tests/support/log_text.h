@@ -84,6 +84,11 @@ static inline void log_text_change(struct log_text *t, const struct log_item *i)
         for (unsigned c = 0; c < s->column_count; c++)
             buf_printf(out, "%s" STR_FMT, c == 0 ? " " : ",",
                        STR_ARG(s->columns[c].name));
+        for (size_t f = 0; f < i->fill_count; f++)
+            buf_printf(out, " " STR_FMT "%s" STR_FMT, STR_ARG(i->fills[f].column),
+                       i->fills[f].way == LOG_FILL_FROM ? "<" : "=",
+                       STR_ARG(i->fills[f].way == LOG_FILL_FROM ? i->fills[f].from
+                                                                : i->fills[f].value));
     } else if (i->change != LOG_TRUNCATED && !t->no_reasons) {
         buf_printf(out, ": " STR_FMT, STR_ARG(i->why));
     }
