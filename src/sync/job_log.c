@@ -117,14 +117,24 @@ static int look_again(struct job *j, struct error *err)
     struct discover_request r = { .databases = j->source_url.databases,
                                   .database_count = j->source_url.database_count,
                                   .always_int = j->request->options->always_int };
+    struct check_scope scope = { .databases = r.databases,
+                                 .database_count = r.database_count };
+    struct log_ability ability = { 0 };
     struct catalog *now = source_discover(j->control, &r, err);
     if (now == NULL)
         return -1;
+    if (check_log_based(j->control, now->arena, &scope, &ability, err) != 0) {
+        catalog_free(now);
+        return -1;
+    }
+    check_derive(now->arena, now, &ability);
     for (size_t i = 0; i < j->plan.stream_count; i++) {
         struct stream *st = &j->plan.streams[i];
         const struct catalog_table *t = catalog_find(now, st->database, st->table, false);
         if (!is_to_copy(st) ||
-            (t != NULL && schema_same_shape(&t->schema, &st->found->schema)))
+            (t != NULL && schema_same_shape(&t->schema, &st->found->schema) &&
+             check_cascade_hash(&ability, &t->schema, false) ==
+                 check_cascade_hash(j->context.ability, &t->schema, false)))
             continue;
         pthread_mutex_lock(&st->lock);
         st->phase = PHASE_FAILED;
