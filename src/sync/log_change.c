@@ -178,6 +178,8 @@ static int parent_changed(struct log_lane *l, const struct log_item *item,
 {
     if (item->change == LOG_TRUNCATED || item->change == LOG_CREATED)
         return 0; /* no key does anything by a TRUNCATE */
+    if (log_reread_waits(l))
+        return log_reread_give_up(l, NULL, item, err);
     if (!l->mid && log_epoch_seal(l, false, err) != 0)
         return -1;
     return item->change == LOG_SHAPED

@@ -222,6 +222,8 @@ int log_epoch_seal(struct log_lane *l, bool even_empty, struct error *err)
     int64_t last = 0;
     const struct log_position *place = log_reread_place(l, &last);
     bool earlier = place != NULL; /* what was read behind it stays for the next one */
+    if (!earlier && log_reread_waits(l))
+        return error_set(err, ERR_BUG, "an epoch would lack rows that wait to be read");
     struct str to =
         log_position_format(a, earlier ? place : log_reader_position(l->reader));
     bool moved = !str_eq(to, str_of(l->captured));

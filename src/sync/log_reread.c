@@ -563,9 +563,13 @@ bool log_reread_waits(const struct log_lane *l)
 int log_reread_give_up(struct log_lane *l, struct log_table *t,
                        const struct log_item *item, struct error *err)
 {
-    bool followed = t->state == LOG_TABLE_LIVE || t->live_version != 0;
     bool taken = false;
     struct str why = item->why;
+    if (t == NULL)
+        return lose_waiting(l, "the table of a foreign key changed before rows of which "
+                               "the log does not have all columns were read again "
+                               "(binlog_row_image)");
+    bool followed = t->state == LOG_TABLE_LIVE || t->live_version != 0;
     if (item->change != LOG_LOST && item->change != LOG_GONE) {
         why = STR("its columns changed, or it was emptied, before rows of which the log "
                   "does not have all columns were read again (binlog_row_image)");

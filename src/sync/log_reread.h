@@ -68,7 +68,8 @@ void log_reread_spoil(struct log_lane *l);
 /* Nothing can be captured as the reader stands. */
 bool log_reread_waits(const struct log_lane *l);
 
-/* The table changes in another way than by rows while rows wait. It leaves where the
+/* The table (NULL: one that is not followed) changes in another way than by rows while
+ * rows wait. It leaves where the
  * change says so, or its own rows wait; else all those whose rows wait leave, and the
  * change comes again. 1: what was taken must be read again; -1. */
 int log_reread_give_up(struct log_lane *l, struct log_table *t,
