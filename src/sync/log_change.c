@@ -112,6 +112,12 @@ static int reshape(struct log_lane *l, struct log_table *t, const struct log_ite
     const struct plan_context *c = l->config.plan;
     struct table_schema *schema = NULL;
     struct stream_shape_plan *before = t->shape;
+    bool renamed = (item->classes & LOG_CLASS_RENAME) != 0;
+    if (renamed && log_cascade_is_child(l, t))
+        return log_change_lose(l, t,
+                               STR("a column was renamed, maybe one of a foreign key "
+                                   "that changes its rows"),
+                               ACTION_PARK);
     pthread_mutex_lock(&st->lock);
     const struct catalog_table *found = shape_keep_found(st, item->found);
     int rc = shape_make(c, st->arena, found, (struct str){ 0 }, &schema, err);
@@ -139,7 +145,8 @@ static int reshape(struct log_lane *l, struct log_table *t, const struct log_ite
               F_STR("what", item->why));
     if (log_cascade_watch_table(l, t, err) != 0)
         return -1;
-    return log_cascade_reshape(l, item->table, st->found, err);
+    return renamed ? log_cascade_orphan(l, item->table)
+                   : log_cascade_reshape(l, item->table, st->found, err);
 }
 
 static int truncated(struct log_lane *l, struct log_table *t, const struct log_item *item)
@@ -182,7 +189,7 @@ static int parent_changed(struct log_lane *l, const struct log_item *item,
         return log_reread_give_up(l, NULL, item, err);
     if (!l->mid && log_epoch_seal(l, false, err) != 0)
         return -1;
-    return item->change == LOG_SHAPED
+    return item->change == LOG_SHAPED && (item->classes & LOG_CLASS_RENAME) == 0
                ? log_cascade_reshape(l, item->table, item->found, err)
                : log_cascade_orphan(l, item->table);
 }

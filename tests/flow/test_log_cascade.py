@@ -200,7 +200,9 @@ def test_keys_that_change_make_a_new_copy(family):
           "ALTER TABLE goes ADD FOREIGN KEY (up) REFERENCES p (id) ON DELETE CASCADE", "DELETE FROM p WHERE id = 4")
     f.follow(exits.OK)
     f.exact()
-    f.sql("DELETE FROM p WHERE id = 5")
+    # Names that change hands.
+    f.sql("DELETE FROM p WHERE id = 5", "ALTER TABLE nulls CHANGE up u INT, CHANGE v up INT", "DELETE FROM p WHERE id = 6",
+          "ALTER TABLE pair CHANGE a c BIGINT UNSIGNED NOT NULL, CHANGE v a INT", "DELETE FROM pair WHERE c > 1")
     f.follow()
     f.exact()
 
