@@ -199,6 +199,19 @@ static void end_cast(struct folding *g, size_t i)
     add(g, ")");
 }
 
+/* The rows of FOLD_TABLE take the place of the changes. */
+static int take_folded(struct folding *g, struct error *err)
+{
+    add(g, "DELETE FROM ");
+    add_from(g);
+    if (run(g, err) != 0)
+        return -1;
+    add(g, "INSERT INTO ");
+    add_from(g);
+    add(g, " BY NAME SELECT * FROM " FOLD_TABLE);
+    return run(g, err) != 0 ? -1 : sql_run(g->s, "DROP TABLE " FOLD_TABLE, err);
+}
+
 /* From the changes of the same key before it. A struct around each value tells a NULL
  * that is told from one that is not. */
 static int fill_from_earlier(struct folding *g, struct error *err)
@@ -241,16 +254,7 @@ static int fill_from_earlier(struct folding *g, struct error *err)
     add_keys(g, "d");
     add(g, " ORDER BY d._sdc_sequence ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT "
            "ROW))");
-    if (run(g, err) != 0)
-        return -1;
-    add(g, "DELETE FROM ");
-    add_from(g);
-    if (run(g, err) != 0)
-        return -1;
-    add(g, "INSERT INTO ");
-    add_from(g);
-    add(g, " BY NAME SELECT * FROM " FOLD_TABLE);
-    return run(g, err) != 0 ? -1 : sql_run(g->s, "DROP TABLE " FOLD_TABLE, err);
+    return run(g, err) != 0 ? -1 : take_folded(g, err);
 }
 
 /* "(the rows of the table that are not deleted, of several the newest) AS l" */
@@ -653,16 +657,7 @@ static int keep_last_held(struct folding *g, struct error *err)
     add(g, " AS k GROUP BY ");
     add_keys(g, "k");
     add(g, ") AS n ON d._sdc_sequence = n.q");
-    if (run(g, err) != 0)
-        return -1;
-    add(g, "DELETE FROM ");
-    add_from(g);
-    if (run(g, err) != 0)
-        return -1;
-    add(g, "INSERT INTO ");
-    add_from(g);
-    add(g, " BY NAME SELECT * FROM " FOLD_TABLE);
-    return run(g, err) != 0 ? -1 : sql_run(g->s, "DROP TABLE " FOLD_TABLE, err);
+    return run(g, err) != 0 ? -1 : take_folded(g, err);
 }
 
 /* Truncations are no rows. */
