@@ -139,7 +139,6 @@ static enum log_effect action_effect(const struct ddl_action *a, struct ddl_mode
         return lost(why, "a column was added whose values the log does not have");
     case DDL_MODIFY_COLUMN:
     case DDL_DROP_COLUMN:
-        return LOG_EFFECT_SHAPED;
     case DDL_RENAME_COLUMN:
         return LOG_EFFECT_SHAPED;
     case DDL_CHANGE_COLUMN:

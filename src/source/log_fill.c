@@ -88,12 +88,13 @@ static bool bool_value(struct str s, struct buf *out)
 /* Both are read as the nearest number; -0 is left alone. */
 static bool float_value(struct str s, bool is_float, struct buf *out)
 {
+    static const char signs[] = { '+', '-', '.', 'e', 'E' };
     char text[128];
     char *end = NULL;
     if (s.len == 0 || s.len >= sizeof text || !(is_digit(s.ptr[0]) || s.len > 1))
         return false;
     for (size_t i = 0; i < s.len; i++)
-        if (!is_digit(s.ptr[i]) && memchr("+-.eE", s.ptr[i], 5) == NULL)
+        if (!is_digit(s.ptr[i]) && memchr(signs, s.ptr[i], sizeof signs) == NULL)
             return false;
     memcpy(text, s.ptr, s.len);
     text[s.len] = '\0';
