@@ -59,8 +59,11 @@ unit: build
 	@$(MESON) test -C build/debug --suite unit --print-errorlogs
 
 # Suites alone: servers are started, and stopped at the end.
-flow crash:
-	@tools/run-tests --only build,$@
+flow:
+	@tools/run-tests --only flow,flow-log
+
+crash:
+	@tools/run-tests --only crash
 
 # Each target for T seconds.
 fuzz:
