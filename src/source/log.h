@@ -127,8 +127,10 @@ struct log_item {
      * have stand nowhere in the log: read the row again by its key (source/reread.h),
      * and count nothing before the log is read up to where it ended behind that. */
     const struct value *before, *after;
-    int64_t at; /* commit time, microseconds since 1970: MySQL 8 the original one. A row
-                   where the log has none: when its transaction was written */
+    bool in_part; /* an update without change of key: columns that are VALUE_ABSENT may
+                     have changed all the same */
+    int64_t at;   /* commit time, microseconds since 1970: MySQL 8 the original one. A row
+                     where the log has none: when its transaction was written */
     struct str why;                    /* a sentence; valid until the next call */
     const struct catalog_table *found; /* LOG_SHAPED; valid until the next call */
     const struct log_fill *fills;      /* LOG_SHAPED; valid until the next call */

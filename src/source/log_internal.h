@@ -175,6 +175,7 @@ struct log_reader {
     int64_t said_at; /* monotonic: the latest LOG_COMMIT */
     uint64_t replaced;
     bool mariadb;
+    bool in_part;  /* of the update in hand: see log_item */
     bool settled;  /* an event behind the start has come */
     bool again;    /* MariaDB: the last transaction is to come again, to be compared */
     bool unproved; /* MariaDB: the log begins behind it, so it cannot come again */

@@ -210,7 +210,7 @@ void log_reread_see(struct log_lane *l, const struct log_table *t,
         return;
     if (row->asked && r->waiting)
         r->spoilt = true; /* which of the two was first? at H both are in */
-    if (item->op == LOG_UPDATE && log_table_same_key(t, item))
+    if (item->op == LOG_UPDATE && log_table_same_key(t, item) && !item->in_part)
         return;
     row->gone = true;
     row->table->waiting--;

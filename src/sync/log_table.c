@@ -184,7 +184,7 @@ enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
     if (row->op == LOG_DELETE)
         return take_image(t, &before, numbers, row_limit, column);
     if (row->op == LOG_UPDATE) {
-        in_place = log_table_same_key(t, row);
+        in_place = log_table_same_key(t, row) && !row->in_part;
         after.op = in_place ? OP_UPDATE : OP_INSERT;
     }
     bool whole = in_place || project(t, row->after);

@@ -58,6 +58,17 @@ ONE_BY_ONE = [
 ]
 
 
+def test_what_replace_set_to_its_default_is_seen(newest_server, make_database, tailrace):
+    """MariaDB's log has such a row as an update, without the columns that the statement does not name."""
+    server, database = newest_server, make_database(newest_server)
+    c = make(server, database)
+    tailrace.sync(server.url(database), *LOG).expect(exits.OK)
+    for sql in ("UPDATE t SET e = 9, b = 'changed' WHERE id = 2", MINIMAL, "REPLACE INTO t (id, a) VALUES (2, 6)"):
+        c.query(sql)
+    tailrace.run("run", "x").expect(exits.OK)
+    exact(tailrace, server, database)
+
+
 @pytest.mark.parametrize("image", ["MINIMAL", "NOBLOB"])
 def test_rows_in_part_are_read_again_by_key(either_server, make_database, tailrace, image):
     """The same changes each in a transaction of its own, then all in one, then undone in part: no table is copied again."""
