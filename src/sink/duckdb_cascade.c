@@ -55,34 +55,9 @@ static void add_into(struct deriving *d)
     buf_add_str(&d->sql, d->c->into);
 }
 
-static void add_name(struct deriving *d, const char *alias, struct str name)
-{
-    add(d, alias);
-    add(d, ".");
-    dialect_quote_ident(&d->sql, name);
-}
-
 static void add_column(struct deriving *d, const char *alias, size_t column)
 {
-    add_name(d, alias, d->c->columns->names[column]);
-}
-
-static void add_keys(struct deriving *d, const char *alias)
-{
-    for (size_t i = 0; i < d->c->key->count; i++) {
-        add(d, i == 0 ? "" : ", ");
-        add_name(d, alias, d->c->key->names[i]);
-    }
-}
-
-static void add_same_key(struct deriving *d, const char *a, const char *b)
-{
-    for (size_t i = 0; i < d->c->key->count; i++) {
-        add(d, i == 0 ? "" : " AND ");
-        add_name(d, a, d->c->key->names[i]);
-        add(d, " = ");
-        add_name(d, b, d->c->key->names[i]);
-    }
+    sql_add_column(&d->sql, alias, d->c->columns->names[column]);
 }
 
 static void add_mask(struct deriving *d, const char *alias, const struct acting *k)
@@ -174,14 +149,14 @@ static int set_apart(struct deriving *d, struct error *err)
 static int find_candidates(struct deriving *d, struct error *err)
 {
     add(d, "CREATE TEMP TABLE _tailrace_hit AS SELECT ");
-    add_keys(d, "f");
+    sql_add_keys(&d->sql, "f", d->c->key);
     add(d, " FROM ");
     add_from(d);
     add(d, " AS f");
     for (size_t k = 0; k < d->key_count; k++) {
         const struct acting *a = &d->keys[k];
         add(d, " UNION SELECT ");
-        add_keys(d, "t");
+        sql_add_keys(&d->sql, "t", d->c->key);
         add(d, " FROM ");
         add_into(d);
         add(d, " AS t SEMI JOIN (SELECT * FROM " ACTED_TABLE " AS x WHERE ");
@@ -198,18 +173,18 @@ static int find_candidates(struct deriving *d, struct error *err)
     if (run(d, err) != 0)
         return -1;
     add(d, "CREATE TEMP TABLE _tailrace_base AS SELECT ");
-    add_keys(d, "b");
+    sql_add_keys(&d->sql, "b", d->c->key);
     for (size_t i = 0; i < d->all_count; i++) {
         add(d, ", ");
         add_column(d, "b", d->all[i]);
         buf_printf(&d->sql, " AS _sdc_c%zu", d->all[i]);
     }
     add(d, " FROM (SELECT t.*, row_number() OVER (PARTITION BY ");
-    add_keys(d, "t");
+    sql_add_keys(&d->sql, "t", d->c->key);
     add(d, " ORDER BY t._sdc_sequence DESC) AS _sdc_place FROM ");
     add_into(d);
     add(d, " AS t SEMI JOIN " HIT_TABLE " AS h ON ");
-    add_same_key(d, "t", "h");
+    sql_add_same_key(&d->sql, "t", "h", d->c->key);
     add(d, ") AS b WHERE b._sdc_place = 1 AND b._sdc_deleted_at IS NULL");
     return run(d, err);
 }
@@ -223,23 +198,23 @@ static int make_line(struct deriving *d, struct error *err)
 {
     add(d, "CREATE OR REPLACE TEMP TABLE _tailrace_line AS SELECT v.*, lead(v._sdc_q, 1, "
            "9223372036854775807) OVER (PARTITION BY ");
-    add_keys(d, "v");
+    sql_add_keys(&d->sql, "v", d->c->key);
     add(d, " ORDER BY v._sdc_q) AS _sdc_until FROM (SELECT ");
-    add_keys(d, "e");
+    sql_add_keys(&d->sql, "e", d->c->key);
     add(d, ", e._sdc_q, e._sdc_gone");
     for (size_t i = 0; i < d->all_count; i++)
         buf_printf(&d->sql, ", last_value(e._sdc_w%zu IGNORE NULLS) OVER w AS _sdc_v%zu",
                    d->all[i], d->all[i]);
     add(d, " FROM (SELECT ");
-    add_keys(d, "b");
+    sql_add_keys(&d->sql, "b", d->c->key);
     add(d, ", (-1)::BIGINT AS _sdc_q, false AS _sdc_gone");
     for (size_t i = 0; i < d->all_count; i++)
         buf_printf(&d->sql, ", struct_pack(v := b._sdc_c%zu) AS _sdc_w%zu", d->all[i],
                    d->all[i]);
     add(d, " FROM " BASE_TABLE " AS b SEMI JOIN " HIT_TABLE " AS h ON ");
-    add_same_key(d, "b", "h");
+    sql_add_same_key(&d->sql, "b", "h", d->c->key);
     add(d, " UNION ALL SELECT ");
-    add_keys(d, "f");
+    sql_add_keys(&d->sql, "f", d->c->key);
     add(d, ", f._sdc_sequence, f." CHANGE_COLUMN " = 'D'");
     for (size_t i = 0; i < d->all_count; i++) {
         buf_printf(&d->sql,
@@ -252,9 +227,9 @@ static int make_line(struct deriving *d, struct error *err)
     add(d, " FROM ");
     add_from(d);
     add(d, " AS f SEMI JOIN " HIT_TABLE " AS h ON ");
-    add_same_key(d, "f", "h");
+    sql_add_same_key(&d->sql, "f", "h", d->c->key);
     add(d, ") AS e WINDOW w AS (PARTITION BY ");
-    add_keys(d, "e");
+    sql_add_keys(&d->sql, "e", d->c->key);
     add(d, " ORDER BY e._sdc_q ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS v");
     return run(d, err);
 }
@@ -263,12 +238,12 @@ static int make_line(struct deriving *d, struct error *err)
 static int find_next(struct deriving *d, struct error *err)
 {
     add(d, "CREATE OR REPLACE TEMP TABLE _tailrace_next AS SELECT ");
-    add_keys(d, "h");
+    sql_add_keys(&d->sql, "h", d->c->key);
     add(d, ", min(h._sdc_s) AS _sdc_s, arg_min(h._sdc_q, h._sdc_s) AS _sdc_q FROM (");
     for (size_t k = 0; k < d->key_count; k++) {
         const struct acting *a = &d->keys[k];
         add(d, k == 0 ? "SELECT " : " UNION ALL SELECT ");
-        add_keys(d, "l");
+        sql_add_keys(&d->sql, "l", d->c->key);
         add(d, ", x._sdc_sequence AS _sdc_s, l._sdc_q FROM " LINE_TABLE
                " AS l JOIN " ACTED_TABLE " AS x ON ");
         for (size_t i = 0; i < a->count; i++) {
@@ -281,7 +256,7 @@ static int find_next(struct deriving *d, struct error *err)
         add_mask(d, "x", a);
     }
     add(d, ") AS h GROUP BY ");
-    add_keys(d, "h");
+    sql_add_keys(&d->sql, "h", d->c->key);
     return run(d, err);
 }
 
@@ -340,7 +315,7 @@ static int add_changes(struct deriving *d, const struct acting *a, uint64_t *add
     add(d, "INSERT INTO ");
     add_from(d);
     add(d, " BY NAME SELECT ");
-    add_keys(d, "n");
+    sql_add_keys(&d->sql, "n", d->c->key);
     for (size_t i = 0; i < a->count; i++) {
         if (is_key(d, a->columns[i]))
             continue;
@@ -379,7 +354,7 @@ static int round_of(struct deriving *d, uint64_t *added, struct error *err)
     if (*added == 0)
         return 0;
     add(d, "CREATE OR REPLACE TEMP TABLE _tailrace_hit AS SELECT ");
-    add_keys(d, "n");
+    sql_add_keys(&d->sql, "n", d->c->key);
     add(d, " FROM " NEXT_TABLE " AS n");
     return run(d, err);
 }

@@ -48,31 +48,6 @@ static void add_into(struct folding *g)
     sql_add_table(g->s, &g->sql, g->f->into);
 }
 
-static void add_column(struct folding *g, const char *alias, struct str name)
-{
-    add(g, alias);
-    buf_add_char(&g->sql, '.');
-    dialect_quote_ident(&g->sql, name);
-}
-
-static void add_keys(struct folding *g, const char *alias)
-{
-    for (size_t i = 0; i < g->key.count; i++) {
-        add(g, i == 0 ? "" : ", ");
-        add_column(g, alias, g->key.names[i]);
-    }
-}
-
-static void add_same_key(struct folding *g, const char *a, const char *b)
-{
-    for (size_t i = 0; i < g->key.count; i++) {
-        add(g, i == 0 ? "" : " AND ");
-        add_column(g, a, g->key.names[i]);
-        add(g, " = ");
-        add_column(g, b, g->key.names[i]);
-    }
-}
-
 static bool is_own(struct str name)
 {
     return str_eq(name, STR(CHANGE_COLUMN)) || str_eq(name, STR(ABSENT_COLUMN));
@@ -141,7 +116,7 @@ static int take_counts(void *ctx, const struct str *cells, size_t count,
 static int count_changes(struct folding *g, struct error *err)
 {
     add(g, "SELECT count(*)::VARCHAR, (SELECT count(*)::VARCHAR FROM (SELECT DISTINCT ");
-    add_keys(g, "k");
+    sql_add_keys(&g->sql, "k", &g->key);
     add(g, " FROM ");
     add_from(g);
     add(g,
@@ -174,11 +149,11 @@ static void add_as_list(struct folding *g, const char *alias, size_t i)
 {
     struct str rest = { 0 };
     if (!is_array(g->from.types[i])) {
-        add_column(g, alias, g->from.names[i]);
+        sql_add_column(&g->sql, alias, g->from.names[i]);
         return;
     }
     add(g, "CAST(");
-    add_column(g, alias, g->from.names[i]);
+    sql_add_column(&g->sql, alias, g->from.names[i]);
     add(g, " AS ");
     buf_add_str(&g->sql, str_cut(g->from.types[i], '[', &rest));
     add(g, "[])");
@@ -251,7 +226,7 @@ static int fill_from_earlier(struct folding *g, struct error *err)
     add(g, " FROM ");
     add_from(g);
     add(g, " AS d WINDOW w AS (PARTITION BY ");
-    add_keys(g, "d");
+    sql_add_keys(&g->sql, "d", &g->key);
     add(g, " ORDER BY d._sdc_sequence ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT "
            "ROW))");
     return run(g, err) != 0 ? -1 : take_folded(g, err);
@@ -265,17 +240,17 @@ static void add_present(struct folding *g)
     add(g, " AS t");
     if (g->st->append) {
         add(g, " JOIN (SELECT ");
-        add_keys(g, "o");
+        sql_add_keys(&g->sql, "o", &g->key);
         add(g, ", max(o._sdc_sequence) AS _sdc_sequence FROM ");
         add_into(g);
         add(g, " AS o SEMI JOIN ");
         add_from(g);
         add(g, " AS d ON ");
-        add_same_key(g, "o", "d");
+        sql_add_same_key(&g->sql, "o", "d", &g->key);
         add(g, " GROUP BY ");
-        add_keys(g, "o");
+        sql_add_keys(&g->sql, "o", &g->key);
         add(g, ") AS n ON t._sdc_sequence = n._sdc_sequence AND ");
-        add_same_key(g, "t", "n");
+        sql_add_same_key(&g->sql, "t", "n", &g->key);
     }
     add(g, " WHERE t._sdc_deleted_at IS NULL) AS l");
 }
@@ -307,7 +282,7 @@ static int fill_from_table(struct folding *g, struct error *err)
     add(g, ABSENT_COLUMN " = NULL FROM ");
     add_present(g);
     add(g, " WHERE s." ABSENT_COLUMN " IS NOT NULL AND ");
-    add_same_key(g, "s", "l");
+    sql_add_same_key(&g->sql, "s", "l", &g->key);
     return run(g, err);
 }
 
@@ -344,14 +319,14 @@ static int keep_last(struct folding *g, struct error *err)
         add(g, " WHERE rowid NOT IN (SELECT arg_max(d.rowid, d._sdc_sequence) FROM ");
         add_from(g);
         add(g, " AS d GROUP BY ");
-        add_keys(g, "d");
+        sql_add_keys(&g->sql, "d", &g->key);
         add(g, ")");
         return run(g, err);
     }
     add(g, " WHERE _sdc_sequence NOT IN (SELECT max(d._sdc_sequence) FROM ");
     add_from(g);
     add(g, " AS d GROUP BY ");
-    add_keys(g, "d");
+    sql_add_keys(&g->sql, "d", &g->key);
     add(g, ")");
     return run(g, err);
 }
@@ -504,7 +479,7 @@ static void add_names(struct folding *g, const char *alias)
             continue;
         add(g, comma);
         if (alias != NULL)
-            add_column(g, alias, g->from.names[i]);
+            sql_add_column(&g->sql, alias, g->from.names[i]);
         else
             dialect_quote_ident(&g->sql, g->from.names[i]);
         comma = ", ";
@@ -517,11 +492,11 @@ static int put_rows(struct folding *g, struct error *err)
         add(g, "MERGE INTO ");
         add_into(g);
         add(g, " AS l USING (SELECT ");
-        add_keys(g, "d");
+        sql_add_keys(&g->sql, "d", &g->key);
         add(g, " FROM ");
         add_from(g);
         add(g, " AS d) AS s ON ");
-        add_same_key(g, "l", "s");
+        sql_add_same_key(&g->sql, "l", "s", &g->key);
         add(g, " WHEN MATCHED THEN DELETE");
         if (run(g, err) != 0)
             return -1;
@@ -635,7 +610,7 @@ static int look_at_held(struct folding *g, bool *many, struct error *err)
         columns_of(g->s, g->f->from, &g->from, err) != 0)
         return -1;
     add(g, "SELECT approx_count_distinct(hash(");
-    add_keys(g, "d");
+    sql_add_keys(&g->sql, "d", &g->key);
     add(g, "))::VARCHAR FROM ");
     add_from(g);
     add(g, " AS d");
@@ -655,7 +630,7 @@ static int keep_last_held(struct folding *g, struct error *err)
     add(g, " AS d SEMI JOIN (SELECT max(k._sdc_sequence) AS q FROM ");
     add_from(g);
     add(g, " AS k GROUP BY ");
-    add_keys(g, "k");
+    sql_add_keys(&g->sql, "k", &g->key);
     add(g, ") AS n ON d._sdc_sequence = n.q");
     return run(g, err) != 0 ? -1 : take_folded(g, err);
 }

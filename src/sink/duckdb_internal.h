@@ -95,6 +95,20 @@ typedef int sql_row_fn(void *ctx, const struct str *cells, size_t count,
  */
 void sql_add_table(const struct duckdb_sink *s, struct buf *sql, struct str table);
 
+struct key_list {
+    struct str *names; /* in the epoch's arena, as is nullable */
+    bool *nullable;
+    size_t count;
+};
+
+/* alias."name"; of each column of the key, with commas; of each, "a.x = b.x" with AND. A
+ * key that cannot be NULL is compared by =, which lets DuckDB leave out parts of a table
+ * by their bounds. */
+void sql_add_column(struct buf *sql, const char *alias, struct str name);
+void sql_add_keys(struct buf *sql, const char *alias, const struct key_list *key);
+void sql_add_same_key(struct buf *sql, const char *a, const char *b,
+                      const struct key_list *key);
+
 /* Run one statement without parameters or result. On failure s->failed is set. */
 int sql_run(struct duckdb_sink *s, const char *sql, struct error *err);
 
@@ -230,11 +244,6 @@ int join_stream(struct sink *base, const struct manifest_stream *st,
                 struct load_stream *out, struct error *err);
 
 /* The columns by which rows of a stream are the same row, as its table calls them. */
-struct key_list {
-    struct str *names; /* in the epoch's arena, as is nullable */
-    bool *nullable;
-    size_t count;
-};
 int merge_find_keys(struct duckdb_sink *s, const struct manifest_stream *st,
                     struct key_list *out, struct error *err);
 

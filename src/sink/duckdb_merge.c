@@ -154,33 +154,6 @@ static void add(struct merge *g, const char *text)
     buf_add_text(&g->sql, text);
 }
 
-static void add_column(struct merge *g, const char *alias, struct str name)
-{
-    add(g, alias);
-    buf_add_char(&g->sql, '.');
-    dialect_quote_ident(&g->sql, name);
-}
-
-static void add_keys(struct merge *g, const char *alias)
-{
-    for (size_t i = 0; i < g->key.count; i++) {
-        add(g, i == 0 ? "" : ", ");
-        add_column(g, alias, g->key.names[i]);
-    }
-}
-
-/* A key that cannot be NULL is compared by =, which lets DuckDB leave out parts of the
- * live table by their bounds. */
-static void add_same_key(struct merge *g, const char *a, const char *b)
-{
-    for (size_t i = 0; i < g->key.count; i++) {
-        add(g, i == 0 ? "" : " AND ");
-        add_column(g, a, g->key.names[i]);
-        add(g, g->key.nullable[i] ? " IS NOT DISTINCT FROM " : " = ");
-        add_column(g, b, g->key.names[i]);
-    }
-}
-
 /* Columns of the source that are compared and replaced: all but the key, whose values are
  * equal already. Not so a floating key: 0 equals -0. */
 static bool is_value(const struct merge *g, size_t from)
@@ -202,11 +175,11 @@ static void add_column_differs(struct merge *g, const char *a, const char *b,
     const char *after = list ? " AS VARCHAR)" : "";
     for (int sign = 0; sign <= (floating && !list ? 1 : 0); sign++) {
         add(g, sign == 0 ? before : " OR signbit(");
-        add_column(g, a, name);
+        sql_add_column(&g->sql, a, name);
         add(g, sign == 0 ? after : ")");
         add(g, " IS DISTINCT FROM ");
         add(g, sign == 0 ? before : "signbit(");
-        add_column(g, b, name);
+        sql_add_column(&g->sql, b, name);
         add(g, sign == 0 ? after : ")");
     }
 }
@@ -234,7 +207,7 @@ static void add_staged(struct merge *g)
         add(g, i == 0 ? "" : ", ");
         if (!same)
             add(g, "CAST(");
-        add_column(g, "d", g->from.names[i]);
+        sql_add_column(&g->sql, "d", g->from.names[i]);
         if (!same) {
             add(g, " AS ");
             buf_add_str(&g->sql, g->have.types[at]);
@@ -250,7 +223,7 @@ static void add_names(struct merge *g, const char *alias)
     for (size_t i = 0; i < g->from.count; i++) {
         add(g, i == 0 ? "" : ", ");
         if (alias != NULL)
-            add_column(g, alias, g->from.names[i]);
+            sql_add_column(&g->sql, alias, g->from.names[i]);
         else
             dialect_quote_ident(&g->sql, g->from.names[i]);
     }
@@ -273,7 +246,7 @@ static void add_neighbour(struct merge *g, const char *function)
     add(g, "SELECT d._sdc_sequence AS q, ");
     add(g, function);
     add(g, "(d._sdc_sequence) OVER (PARTITION BY ");
-    add_keys(g, "d");
+    sql_add_keys(&g->sql, "d", &g->key);
     add(g, " ORDER BY d._sdc_sequence) AS n FROM ");
     sql_add_table(g->s, &g->sql, g->staged);
     add(g, " AS d");
@@ -298,7 +271,7 @@ static int count_keys(struct merge *g, uint64_t *rows, uint64_t *keys, struct er
     if (sql_number(g->s, &g->sql, rows, err) != 0)
         return -1;
     add(g, "SELECT count(*)::VARCHAR FROM (SELECT DISTINCT ");
-    add_keys(g, "d");
+    sql_add_keys(&g->sql, "d", &g->key);
     add(g, " FROM ");
     sql_add_table(g->s, &g->sql, g->staged);
     add(g, " AS d)");
@@ -335,7 +308,7 @@ static void add_update(struct merge *g)
         dialect_quote_ident(&g->sql, name);
         add(g, " = ");
         if (from >= 0)
-            add_column(g, "s", name);
+            sql_add_column(&g->sql, "s", name);
         else
             add(g, "NULL");
         comma = ", ";
@@ -352,7 +325,7 @@ static void add_known(struct merge *g)
     add(g, ") AS s JOIN ");
     sql_add_table(g->s, &g->sql, g->live);
     add(g, " AS l ON ");
-    add_same_key(g, "l", "s");
+    sql_add_same_key(&g->sql, "l", "s", &g->key);
     add(g, " WHERE l._sdc_deleted_at IS NULL AND NOT ");
     add_differs(g, "l", "s");
 }
@@ -375,7 +348,7 @@ static int merge_rows(struct merge *g, struct load_stream *out, struct error *er
         add(g, ") WHERE n IS NOT NULL)");
     }
     add(g, ") AS s ON ");
-    add_same_key(g, "l", "s");
+    sql_add_same_key(&g->sql, "l", "s", &g->key);
     add(g, " WHEN MATCHED THEN UPDATE SET ");
     add_update(g);
     add(g, " WHEN NOT MATCHED THEN INSERT (");
@@ -411,19 +384,19 @@ static int insert_first(struct merge *g, uint64_t *inserted, struct error *err)
     add(g, ") AS s WHERE NOT EXISTS (SELECT 1 FROM ");
     sql_add_table(g->s, &g->sql, g->live);
     add(g, " AS l JOIN (SELECT ");
-    add_keys(g, "o");
+    sql_add_keys(&g->sql, "o", &g->key);
     add(g, ", max(o._sdc_sequence) AS _sdc_sequence FROM ");
     sql_add_table(g->s, &g->sql, g->live);
     add(g, " AS o SEMI JOIN ");
     sql_add_table(g->s, &g->sql, g->staged);
     add(g, " AS d ON ");
-    add_same_key(g, "o", "d");
+    sql_add_same_key(&g->sql, "o", "d", &g->key);
     add(g, " GROUP BY ");
-    add_keys(g, "o");
+    sql_add_keys(&g->sql, "o", &g->key);
     add(g, ") AS w ON ");
-    add_same_key(g, "l", "w");
+    sql_add_same_key(&g->sql, "l", "w", &g->key);
     add(g, " AND l._sdc_sequence = w._sdc_sequence WHERE l._sdc_deleted_at IS NULL AND ");
-    add_same_key(g, "l", "s");
+    sql_add_same_key(&g->sql, "l", "s", &g->key);
     add(g, " AND NOT ");
     add_differs(g, "l", "s");
     add(g, ")");
@@ -466,18 +439,18 @@ static int insert_new(struct merge *g, struct load_stream *out, struct error *er
 static int count_returned(struct merge *g, uint64_t *out, struct error *err)
 {
     add(g, "SELECT count(*)::VARCHAR FROM (SELECT DISTINCT ");
-    add_keys(g, "d");
+    sql_add_keys(&g->sql, "d", &g->key);
     add(g, " FROM ");
     sql_add_table(g->s, &g->sql, g->live);
     add(g,
         " AS d WHERE d._sdc_deleted_at IS NOT NULL) AS l WHERE EXISTS (SELECT 1 FROM ");
     add_source(g);
     add(g, ") AS s WHERE ");
-    add_same_key(g, "l", "s");
+    sql_add_same_key(&g->sql, "l", "s", &g->key);
     add(g, ") AND NOT EXISTS (SELECT 1 FROM ");
     sql_add_table(g->s, &g->sql, g->live);
     add(g, " AS o WHERE o._sdc_deleted_at IS NULL AND ");
-    add_same_key(g, "o", "l");
+    sql_add_same_key(&g->sql, "o", "l", &g->key);
     add(g, ")");
     return sql_number(g->s, &g->sql, out, err);
 }
@@ -490,9 +463,9 @@ static int count_versions(struct merge *g, uint64_t *out, struct error *err)
     add(g, " AS l WHERE l._sdc_deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM ");
     add_source(g);
     add(g, ") AS s WHERE ");
-    add_same_key(g, "l", "s");
+    sql_add_same_key(&g->sql, "l", "s", &g->key);
     add(g, ") GROUP BY ");
-    add_keys(g, "l");
+    sql_add_keys(&g->sql, "l", &g->key);
     add(g, " HAVING count(*) > 1)");
     return sql_number(g->s, &g->sql, out, err);
 }
@@ -509,7 +482,7 @@ static int sweep(struct merge *g, struct load_stream *out, struct error *err)
     add(g, " AS l USING ");
     add_source(g);
     add(g, ") AS s ON ");
-    add_same_key(g, "l", "s");
+    sql_add_same_key(&g->sql, "l", "s", &g->key);
     add(g, " WHEN NOT MATCHED BY SOURCE AND l._sdc_deleted_at IS NULL THEN UPDATE SET "
            "_sdc_deleted_at = ");
     buf_printf(&g->sql, "make_timestamptz(%lld)", (long long)g->s->batched_at);

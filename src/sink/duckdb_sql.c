@@ -9,6 +9,32 @@ void sql_add_table(const struct duckdb_sink *s, struct buf *sql, struct str tabl
     dialect_quote_table(sql, s->m->target_schema, table);
 }
 
+void sql_add_column(struct buf *sql, const char *alias, struct str name)
+{
+    buf_add_text(sql, alias);
+    buf_add_char(sql, '.');
+    dialect_quote_ident(sql, name);
+}
+
+void sql_add_keys(struct buf *sql, const char *alias, const struct key_list *key)
+{
+    for (size_t i = 0; i < key->count; i++) {
+        buf_add_text(sql, i == 0 ? "" : ", ");
+        sql_add_column(sql, alias, key->names[i]);
+    }
+}
+
+void sql_add_same_key(struct buf *sql, const char *a, const char *b,
+                      const struct key_list *key)
+{
+    for (size_t i = 0; i < key->count; i++) {
+        buf_add_text(sql, i == 0 ? "" : " AND ");
+        sql_add_column(sql, a, key->names[i]);
+        buf_add_text(sql, key->nullable[i] ? " IS NOT DISTINCT FROM " : " = ");
+        sql_add_column(sql, b, key->names[i]);
+    }
+}
+
 static int run_changing(struct duckdb_sink *s, const char *sql, uint64_t *changed,
                         struct error *err)
 {
