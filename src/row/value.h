@@ -65,4 +65,7 @@ static inline struct value value_of_bytes(enum value_kind kind, struct str s)
         struct value){ .as.bytes = s.ptr, .len = (uint32_t)s.len, .kind = (uint8_t)kind };
 }
 
+/* The same kind and the same bytes: -0.0 is another value than 0.0, a NaN is itself. */
+bool value_same(const struct value *a, const struct value *b);
+
 #endif

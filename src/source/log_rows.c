@@ -215,43 +215,21 @@ static const struct column *unseen_virtual(const struct log_reader *r,
     return NULL;
 }
 
-/* In every image but a minimal one. */
-static bool is_in_noblob(const struct column *c)
-{
-    static const char *const shorts[] = { "char", "varchar", "binary", "varbinary" };
-    if (c->type == TYPE_JSON || c->type == TYPE_GEOMETRY || c->type == TYPE_VECTOR)
-        return false;
-    if (c->type != TYPE_TEXT && c->type != TYPE_BYTES)
-        return true;
-    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
-        if (str_starts(c->source_type, str_of(shorts[i])))
-            return true;
-    return false;
-}
-
-static bool is_same_cell(const struct value *a, const struct value *b)
-{
-    if (a->kind != b->kind)
-        return false;
-    return a->kind == VALUE_TEXT || a->kind == VALUE_BYTES
-               ? str_eq(value_str(a), value_str(b))
-               : a->as.u == b->as.u;
-}
-
-/* MariaDB writes REPLACE of a row that is there as an update. Of a minimal image what is
- * behind it has the columns that the statement names, the key among them, and not those
- * that got their defaults (seen at 11.8). An UPDATE that sets the key to what it was
- * looks the same. */
+/* MariaDB writes REPLACE of a row that is there as an update. What such an image has of
+ * the row behind it are the columns that the statement names (NOBLOB: all but those TEXT
+ * and BLOB columns that it does not name), the key among them, and not those that got
+ * their defaults (seen at 10.5 and 11.8; MySQL logs them all). Other updates that have
+ * the key in the image behind look the same. */
 static bool unseen_default(const struct log_reader *r, const struct table_schema *shape)
 {
     bool found = false;
     for (unsigned i = 0; r->mariadb && i < shape->column_count; i++) {
         const struct column *c = &shape->columns[i];
-        if (c->key_ordinal != 0 && !is_same_cell(&r->before[i], &r->after[i]))
+        if (c->key_ordinal != 0 && !value_same(&r->before[i], &r->after[i]))
             return false;
-        if (c->selected && c->companion == 0 && c->key_ordinal == 0 && is_in_noblob(c) &&
-            r->before[i].kind == VALUE_ABSENT && r->after[i].kind == VALUE_ABSENT)
-            found = true;
+        found = found ||
+                (c->selected && c->companion == 0 && r->before[i].kind == VALUE_ABSENT &&
+                 r->after[i].kind == VALUE_ABSENT);
     }
     return shape->key_count > 0 && found;
 }

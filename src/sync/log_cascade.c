@@ -177,18 +177,6 @@ int log_cascade_watch_parents(struct log_lane *l, struct error *err)
 /* --- rows -----------------------------------------------------------------------------
  */
 
-static bool same_value(const struct value *a, const struct value *b)
-{
-    if (a->kind != b->kind)
-        return false;
-    if (a->kind == VALUE_NULL || a->kind == VALUE_ABSENT)
-        return true;
-    if (a->kind == VALUE_TEXT || a->kind == VALUE_BYTES || a->kind == VALUE_BAD_DATE ||
-        a->kind == VALUE_INVALID)
-        return str_eq(value_str(a), value_str(b));
-    return a->as.u == b->as.u;
-}
-
 /* The parent's values before and after. False: no child's row can have had them, or they
  * stay. */
 static bool take_values(struct log_cascade *c, const struct log_item *item)
@@ -201,7 +189,7 @@ static bool take_values(struct log_cascade *c, const struct log_item *item)
         if (item->op == LOG_DELETE)
             continue;
         c->now[i] = item->after[c->from[i]];
-        changed = changed || !same_value(&c->old[i], &c->now[i]);
+        changed = changed || !value_same(&c->old[i], &c->now[i]);
     }
     return changed;
 }

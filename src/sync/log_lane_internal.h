@@ -1,8 +1,9 @@
 /* src/sync/log_lane_internal.h
  *
  * What sync/log_lane.c (the loop), log_epoch.c (the open epoch), log_change.c (what
- * happens to tables besides rows), log_policy.c (what people want done then) and
- * log_fill.c (new columns) share. Nobody else includes this.
+ * happens to tables besides rows), log_policy.c (what people want done then), log_fill.c
+ * (new columns), log_cascade.c (what foreign keys do) and log_reread.c (rows in part)
+ * share. Nobody else includes this.
  */
 #ifndef SYNC_LOG_LANE_INTERNAL_H
 #define SYNC_LOG_LANE_INTERNAL_H

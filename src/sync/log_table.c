@@ -42,45 +42,12 @@ static bool project(struct log_table *t, const struct value *row)
     return whole;
 }
 
-/* -0.0 is another value than 0.0 here, and a NaN is itself. */
-static bool same_bits(const struct value *a, const struct value *b)
-{
-    uint64_t left = 0, right = 0;
-    size_t bytes = a->kind == VALUE_FLOAT ? sizeof a->as.f : sizeof a->as.d;
-    memcpy(&left, &a->as, bytes);
-    memcpy(&right, &b->as, bytes);
-    return left == right;
-}
-
-static bool same_cell(const struct value *a, const struct value *b)
-{
-    if (a->kind != b->kind)
-        return false;
-    switch (a->kind) {
-    case VALUE_ABSENT:
-    case VALUE_NULL:
-        return true;
-    case VALUE_INT:
-    case VALUE_UINT:
-    case VALUE_DATE:
-    case VALUE_TIME:
-    case VALUE_DATETIME:
-    case VALUE_TIMESTAMP:
-        return a->as.u == b->as.u;
-    case VALUE_FLOAT:
-    case VALUE_DOUBLE:
-        return same_bits(a, b);
-    default:
-        return str_eq(value_str(a), value_str(b));
-    }
-}
-
 bool log_table_same_key(const struct log_table *t, const struct log_item *row)
 {
     if (t->shape->schema->key_count == 0)
         return false;
     for (unsigned i = 0; i < t->shape->schema->key_count; i++)
-        if (!same_cell(&row->before[t->from[i]], &row->after[t->from[i]]))
+        if (!value_same(&row->before[t->from[i]], &row->after[t->from[i]]))
             return false;
     return true;
 }
@@ -192,8 +159,9 @@ enum log_taken log_table_take(struct log_table *t, const struct log_item *row,
         *why = row->op == LOG_INSERT
                    ? "a row was inserted of which the log does not have all columns "
                      "(binlog_row_image)"
-                   : "a key was changed in a row of which the log does not have all "
-                     "columns (binlog_row_image)";
+                   : "a row was put in the place of another (REPLACE, a change of its "
+                     "key), and the log does not have all its columns "
+                     "(binlog_row_image)";
         return LOG_UNTAKEN;
     }
     if (row->op == LOG_UPDATE && !in_place && !t->half) {

@@ -58,15 +58,21 @@ ONE_BY_ONE = [
 ]
 
 
-def test_what_replace_set_to_its_default_is_seen(newest_server, make_database, tailrace):
+@pytest.mark.parametrize("image", ["MINIMAL", "NOBLOB"])
+def test_what_replace_set_to_its_default_is_seen(newest_server, make_database, tailrace, image):
     """MariaDB's log has such a row as an update, without the columns that the statement does not name."""
     server, database = newest_server, make_database(newest_server)
     c = make(server, database)
     tailrace.sync(server.url(database), *LOG).expect(exits.OK)
-    for sql in ("UPDATE t SET e = 9, b = 'changed' WHERE id = 2", MINIMAL, "REPLACE INTO t (id, a) VALUES (2, 6)"):
+    before = versions(tailrace)
+    for sql in ("UPDATE t SET e = 9, b = 'changed' WHERE id = 2", f"SET SESSION binlog_row_image = '{image}'",
+                "REPLACE INTO t (id, a) VALUES (2, 6)", "REPLACE INTO k (x, y, z) VALUES ('b', '2024-01-01', 2)",
+                "REPLACE INTO o (id, n) VALUES ('old1', 5)", "REPLACE INTO o (id, n) VALUES ('old1', 6)",
+                "INSERT INTO o (id, n) VALUES ('old2', 5) ON DUPLICATE KEY UPDATE n = 8", "UPDATE o SET n = n + 1 WHERE id = 'old2'"):
         c.query(sql)
     tailrace.run("run", "x").expect(exits.OK)
     exact(tailrace, server, database)
+    assert versions(tailrace) == before
 
 
 @pytest.mark.parametrize("image", ["MINIMAL", "NOBLOB"])
