@@ -1,7 +1,8 @@
 /* src/sync/log_reread.h
  *
  * Rows that the log has in part (binlog_row_image other than FULL: an insert that leaves
- * columns out, a change of key) are read again by key before their epoch is captured.
+ * columns out, a change of key, MariaDB's REPLACE) are read again by key before their
+ * epoch is captured.
  *
  *   log ──┤ rows, some in part ├──B──┤ next epoch's rows ├──H──▶
  *                                 └ read again ┘
@@ -69,9 +70,9 @@ void log_reread_spoil(struct log_lane *l);
 bool log_reread_waits(const struct log_lane *l);
 
 /* The table (NULL: one that is not followed) changes in another way than by rows while
- * rows wait. It leaves where the
- * change says so, or its own rows wait; else all those whose rows wait leave, and the
- * change comes again. 1: what was taken must be read again; -1. */
+ * rows wait. It leaves where the change says so, or its own rows wait; else all those
+ * whose rows wait leave, and the change comes again. 1: what was taken must be read
+ * again; -1. */
 int log_reread_give_up(struct log_lane *l, struct log_table *t,
                        const struct log_item *item, struct error *err);
 
